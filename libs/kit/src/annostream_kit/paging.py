@@ -1,0 +1,68 @@
+"""Paging by cursor: opaque tokens that hold the last key seen."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import orjson
+
+from annostream_kit.errors import InvalidArgument
+
+DEFAULT_PAGE_SIZE = 50
+MAX_PAGE_SIZE = 500
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# BSON has no greater integer, and datetime ends at the year 9999.
+_MAX_INTEGER, _MAX_MILLISECONDS = 1 << 63, 1 << 47
+
+Item = TypeVar("Item")
+
+
+def page_size(asked: int, *, default: int = DEFAULT_PAGE_SIZE, most: int = MAX_PAGE_SIZE) -> int:
+    """0 means the default; beyond the most, the most."""
+    if asked < 0:
+        raise InvalidArgument("INVALID_PAGE_SIZE", "page_size is negative: give 0 for the default.", page_size=asked)
+    return min(asked or default, most)
+
+
+def encode_token(key: Sequence[str | int | float]) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(list(key))).decode().rstrip("=")
+
+
+def decode_token(token: str) -> list[str | int | float] | None:
+    """The key in a token, None for the first page; raises InvalidArgument INVALID_PAGE_TOKEN."""
+    if not token:
+        return None
+    try:
+        key = orjson.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    except (binascii.Error, ValueError) as error:
+        raise _invalid(token) from error
+    if not isinstance(key, list) or not all(isinstance(part, str | int | float) for part in key):
+        raise _invalid(token)
+    if any(isinstance(part, int) and abs(part) >= _MAX_INTEGER for part in key):
+        raise _invalid(token)
+    return key
+
+
+def encode_time_token(moment: datetime, last_id: str) -> str:
+    """For lists by time, to the millisecond, and id."""
+    return encode_token([round((moment - _EPOCH) / timedelta(milliseconds=1)), last_id])
+
+
+def decode_time_token(token: str) -> tuple[datetime, str] | None:
+    """The time and id in a token, None for the first page; raises InvalidArgument INVALID_PAGE_TOKEN."""
+    match decode_token(token):
+        case None:
+            return None
+        case [int(milliseconds), str(last_id)] if 0 <= milliseconds < _MAX_MILLISECONDS:
+            return _EPOCH + timedelta(milliseconds=milliseconds), last_id
+        case _:
+            raise _invalid(token)
+
+
+def _invalid(token: str) -> InvalidArgument:
+    message = "This page_token is not one that this service gave: start again without one."
+    return InvalidArgument("INVALID_PAGE_TOKEN", message, page_token=token[:100])

@@ -1,0 +1,1 @@
+"""What comes in: gRPC calls and events."""

@@ -1,0 +1,242 @@
+"""AnnotateService: wire in, use case, wire out. No decisions here."""
+# ruff: noqa: ARG002  # the signature of a servicer's method is grpc's
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from annostream.annotate.v1 import annotate_service_pb2 as api
+from annostream.annotate.v1 import annotate_service_pb2_grpc as api_grpc
+from annostream.annotate.v1 import annotation_pb2
+from annostream_annotate import messages
+from annostream_annotate.domain.annotation import DraftKept
+from annostream_annotate.domain.task import Draft
+from annostream_annotate.ports import Clock
+from annostream_annotate.use_cases.leasing import Leased, Leasing, tasks_wanted
+from annostream_annotate.use_cases.projects import Projects
+from annostream_annotate.use_cases.reading import Reading
+from annostream_annotate.use_cases.results import Received, Results
+from annostream_annotate.use_cases.submitting import Sent, Submitting, Taken
+from annostream_kit.auth import Role, current_caller
+from annostream_kit.errors import InvalidArgument
+from annostream_kit.ids import parse_name
+from annostream_kit.paging import decode_time_token, encode_time_token, page_size
+
+ROLES: Mapping[str, Role] = {
+    "CreateProject": Role.MANAGER,
+    "GetProject": Role.VIEWER,
+    "ListProjects": Role.VIEWER,
+    "UpdateProject": Role.MANAGER,
+    "GetTask": Role.VIEWER,
+    "ListTasks": Role.VIEWER,
+    "LeaseTasks": Role.ANNOTATOR,
+    "LeaseTask": Role.ANNOTATOR,
+    "RenewLeases": Role.ANNOTATOR,
+    "ReleaseLeases": Role.ANNOTATOR,
+    "SubmitAnnotation": Role.ANNOTATOR,
+    "ReviseAnnotation": Role.ANNOTATOR,
+    "GetDraft": Role.ANNOTATOR,
+    "GetPosition": Role.VIEWER,
+    "RepublishEvents": Role.OWNER,
+}
+_PROJECT, _TASK, _ANNOTATION = "projects/*", "projects/*/tasks/*", "projects/*/tasks/*/annotations/*"
+MAX_KEYS_A_CALL = 100
+MAX_REQUEST_ID_LENGTH = 200
+# Above this, reading a result takes a thread: the event loop answers others meanwhile.
+_THREAD_ABOVE_BYTES = 128 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """What the service can do."""
+
+    projects: Projects
+    leasing: Leasing
+    submitting: Submitting
+    reading: Reading
+    results: Results
+
+
+class AnnotateApi(api_grpc.AnnotateServiceServicer):
+    """The annotator is who calls, never a field of the request."""
+
+    def __init__(self, uses: UseCases, clock: Clock) -> None:
+        self._uses = uses
+        self._clock = clock
+
+    async def CreateProject(self, request: api.CreateProjectRequest, context: object) -> api.CreateProjectResponse:
+        wish = messages.wish_from_request(request)
+        project = await self._uses.projects.create(wish, request_id=_request_id(request.request_id))
+        return api.CreateProjectResponse(project=messages.project_to_wire(project))
+
+    async def GetProject(self, request: api.GetProjectRequest, context: object) -> api.GetProjectResponse:
+        (project_id,) = parse_name(_PROJECT, request.name)
+        project, counts = await self._uses.projects.get_with_counts(project_id)
+        return api.GetProjectResponse(project=messages.project_to_wire(project), task_counts=counts)
+
+    async def ListProjects(self, request: api.ListProjectsRequest, context: object) -> api.ListProjectsResponse:
+        size = page_size(request.page_size)
+        found = await self._uses.projects.page(
+            display_name=messages.nfc(request.display_name), after=decode_time_token(request.page_token), size=size + 1
+        )
+        page = found[:size]
+        token = encode_time_token(page[-1].create_time, page[-1].id) if len(found) > size else ""
+        return api.ListProjectsResponse(projects=[messages.project_to_wire(p) for p in page], next_page_token=token)
+
+    async def UpdateProject(self, request: api.UpdateProjectRequest, context: object) -> api.UpdateProjectResponse:
+        (project_id,) = parse_name(_PROJECT, request.project.name)
+        project = await self._uses.projects.change(
+            project_id,
+            messages.wish_from_wire(request.project),
+            list(request.update_fields),
+            expected_revision=request.expected_revision,
+            request_id=_request_id(request.request_id),
+        )
+        return api.UpdateProjectResponse(project=messages.project_to_wire(project))
+
+    async def GetTask(self, request: api.GetTaskRequest, context: object) -> api.GetTaskResponse:
+        task = await self._uses.reading.task(*parse_name(_TASK, request.name))
+        wire = messages.task_with_leases(task, self._clock())
+        if request.with_results:
+            for annotation in wire.annotations:
+                if annotation.HasField("reference"):
+                    content = next(a.content for a in task.annotations if annotation.name.endswith(a.id))
+                    annotation.result.ParseFromString(await self._uses.results.read(content))
+        return api.GetTaskResponse(task=wire)
+
+    async def ListTasks(self, request: api.ListTasksRequest, context: object) -> api.ListTasksResponse:
+        (project_id,) = parse_name(_PROJECT, request.parent)
+        size = page_size(request.page_size)
+        state = messages.task_state_from_wire(request.state)
+        after = decode_time_token(request.page_token)
+        found = await self._uses.reading.tasks(project_id, state=state, after=after, size=size + 1)
+        page = found[:size]
+        token = (
+            encode_time_token(page[-1].create_time or page[-1].update_time, page[-1].id) if len(found) > size else ""
+        )
+        now = self._clock()
+        return api.ListTasksResponse(
+            tasks=[messages.task_with_leases(task, now) for task in page], next_page_token=token
+        )
+
+    async def LeaseTasks(self, request: api.LeaseTasksRequest, context: object) -> api.LeaseTasksResponse:
+        (project_id,) = parse_name(_PROJECT, request.parent)
+        leased = await self._uses.leasing.next_tasks(
+            project_id, _caller(), tasks_wanted(request.max_tasks), request_id=_request_id(request.request_id)
+        )
+        return api.LeaseTasksResponse(tasks=[await self._leased(one) for one in leased])
+
+    async def LeaseTask(self, request: api.LeaseTaskRequest, context: object) -> api.LeaseTaskResponse:
+        project_id, task_id = parse_name(_TASK, request.name)
+        leased = await self._uses.leasing.chosen_task(
+            project_id, task_id, _caller(), request_id=_request_id(request.request_id)
+        )
+        return api.LeaseTaskResponse(task=await self._leased(leased))
+
+    async def RenewLeases(self, request: api.RenewLeasesRequest, context: object) -> api.RenewLeasesResponse:
+        (project_id,) = parse_name(_PROJECT, request.parent)
+        leased, lost = await self._uses.leasing.renew(project_id, _caller(), _keys(project_id, request.leases))
+        return api.RenewLeasesResponse(
+            leases=[messages.lease_to_wire(one.task, one.slot) for one in leased],
+            lost=[f"projects/{project_id}/tasks/{task_id}" for task_id in lost],
+        )
+
+    async def ReleaseLeases(self, request: api.ReleaseLeasesRequest, context: object) -> api.ReleaseLeasesResponse:
+        (project_id,) = parse_name(_PROJECT, request.parent)
+        released = await self._uses.leasing.release(project_id, _caller(), _keys(project_id, request.leases))
+        return api.ReleaseLeasesResponse(released=[f"projects/{project_id}/tasks/{task_id}" for task_id in released])
+
+    async def SubmitAnnotation(
+        self, request: api.SubmitAnnotationRequest, context: object
+    ) -> api.SubmitAnnotationResponse:
+        project_id, task_id = parse_name(_TASK, request.task)
+        self._uses.results.check_size(request.result.ByteSize())
+        sent = await _sent(request.result, request.working_milliseconds, request.request_id)
+        outcome = await self._uses.submitting.submit(project_id, task_id, request.lease_token, sent)
+        if isinstance(outcome, DraftKept):
+            return await self._kept(outcome)
+        return api.SubmitAnnotationResponse(
+            annotation=messages.annotation_to_wire(outcome.task, outcome.annotation),
+            task_state=messages.task_state_to_wire(outcome.task_state),
+        )
+
+    async def ReviseAnnotation(
+        self, request: api.ReviseAnnotationRequest, context: object
+    ) -> api.ReviseAnnotationResponse:
+        project_id, task_id, annotation = parse_name(_ANNOTATION, request.name)
+        self._uses.results.check_size(request.result.ByteSize())
+        sent = await _sent(request.result, request.working_milliseconds, request.request_id)
+        taken: Taken = await self._uses.submitting.revise(
+            project_id, task_id, annotation, request.expected_version, sent
+        )
+        return api.ReviseAnnotationResponse(annotation=messages.annotation_to_wire(taken.task, taken.annotation))
+
+    async def GetDraft(self, request: api.GetDraftRequest, context: object) -> api.GetDraftResponse:
+        project_id, task_id = parse_name(_TASK, request.task)
+        draft = await self._uses.submitting.draft(project_id, task_id, _caller())
+        return api.GetDraftResponse(draft=await self._draft(draft))
+
+    async def GetPosition(self, request: api.GetPositionRequest, context: object) -> api.GetPositionResponse:
+        (project_id,) = parse_name(_PROJECT, request.project)
+        ends = await self._uses.reading.position(project_id)
+        return api.GetPositionResponse(topic=messages.TOPIC, end_offsets=ends)
+
+    async def RepublishEvents(
+        self, request: api.RepublishEventsRequest, context: object
+    ) -> api.RepublishEventsResponse:
+        project_id = parse_name(_PROJECT, request.project)[0] if request.project else ""
+        return api.RepublishEventsResponse(announced=await self._uses.reading.announce_again(project_id))
+
+    async def _leased(self, leased: Leased) -> api.LeasedTask:
+        # Annotators judge for themselves: what others answered is not handed out with the task.
+        wire = api.LeasedTask(
+            task=messages.task_with_leases(messages.without_annotations(leased.task), self._clock()),
+            lease=messages.lease_to_wire(leased.task, leased.slot),
+        )
+        if leased.draft is not None:
+            wire.draft.CopyFrom(await self._draft(leased.draft))
+        return wire
+
+    async def _draft(self, draft: Draft) -> annotation_pb2.Draft:
+        return messages.draft_to_wire(draft, await self._uses.results.read(draft.content))
+
+    async def _kept(self, outcome: DraftKept) -> api.SubmitAnnotationResponse:
+        kept = api.SubmitAnnotationResponse.DraftKept(
+            draft=await self._draft(outcome.draft), reason=outcome.reason, holder=outcome.holder
+        )
+        return api.SubmitAnnotationResponse(draft_kept=kept, task_state=messages.task_state_to_wire(outcome.task.state))
+
+
+def _caller() -> str:
+    return current_caller().subject
+
+
+def _request_id(request_id: str) -> str:
+    if len(request_id) > MAX_REQUEST_ID_LENGTH:
+        message = f"request_id has {len(request_id)} characters, at most {MAX_REQUEST_ID_LENGTH} are taken."
+        raise InvalidArgument("INVALID_REQUEST_ID", message)
+    return request_id
+
+
+def _keys(project_id: str, leases: Sequence[api.LeaseKey]) -> list[tuple[str, int]]:
+    """Task ids and tokens; raises InvalidArgument INVALID_NAME where a task is another project's."""
+    if len(leases) > MAX_KEYS_A_CALL:
+        raise InvalidArgument("TOO_MANY_KEYS", f"{len(leases)} leases are named: give at most {MAX_KEYS_A_CALL}.")
+    keys: list[tuple[str, int]] = []
+    for key in leases:
+        of_project, task_id = parse_name(_TASK, key.task)
+        if of_project != project_id:
+            raise InvalidArgument("INVALID_NAME", f"{key.task} is not in projects/{project_id}.", name=key.task)
+        keys.append((task_id, key.token))
+    return keys
+
+
+async def _sent(result: annotation_pb2.Result, working_milliseconds: int, request_id: str) -> Sent:
+    def received() -> Received:
+        return Received(messages.tidy_result(result), messages.regions_from_wire(result))
+
+    large = result.ByteSize() > _THREAD_ABOVE_BYTES
+    content = await asyncio.to_thread(received) if large else received()
+    return Sent(_caller(), content, working_milliseconds, _request_id(request_id))

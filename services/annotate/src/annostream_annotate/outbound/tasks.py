@@ -1,0 +1,158 @@
+"""Tasks in MongoDB: one document holds a task whole, so that a lease or a submit is one write, with its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from pymongo import ASCENDING, DESCENDING, InsertOne, ReturnDocument, UpdateOne
+from pymongo.errors import BulkWriteError
+
+from annostream_annotate.domain.annotation import AnnotationRevised, AnnotationSubmitted
+from annostream_annotate.domain.lease import LeasesChanged, TaskLeased
+from annostream_annotate.domain.task import AssetFact, Draft, Task, TaskState
+from annostream_annotate.messages import events_of
+from annostream_annotate.outbound.documents import (
+    QUEUE_KEYS,
+    annotation_document,
+    answer_document,
+    new_task_document,
+    queue_fields,
+    state_fields,
+    task_of,
+)
+from annostream_annotate.outbound.projects import older_than
+from annostream_annotate.ports import Page, TaskFact
+from annostream_kit.errors import ResourceExhausted
+from annostream_kit.mongo import Database, Document, only_duplicates
+from annostream_kit.mongo_outbox import event_document
+from annostream_kit.outbox import admit
+
+_KEPT_REQUESTS = 32
+# Beyond this an aggregate's document would near MongoDB's 16 MB.
+_MAX_PENDING_BYTES = 8 << 20
+_LIGHT = {"annotations": 0, "requests": 0, "events": 0}
+_WHOLE = {"events.data": 0}
+_LISTED = {"requests": 0, "events": 0}
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+_HORIZON = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+class MongoTasks:
+    """The TaskStore."""
+
+    def __init__(self, database: Database) -> None:
+        self._rows = database["tasks"]
+        self._counters = database["rank_counters"]
+
+    async def get(self, project: str, task: str) -> Task | None:
+        row = await self._rows.find_one({"_id": task}, _WHOLE)
+        return task_of(row) if row and row["project"] == project and "created_at" in row else None
+
+    async def page(self, project: str, *, state: TaskState | None, after: Page | None, size: int) -> list[Task]:
+        scope: Document = {"project": project, "created_at": {"$lte": _HORIZON}}
+        if state:
+            scope["state"] = state.value
+        if after:
+            scope |= older_than(after)
+        rows = self._rows.find(scope, _LISTED).sort([("created_at", DESCENDING), ("_id", DESCENDING)])
+        return [task_of(row) for row in await rows.limit(size).to_list(size)]
+
+    async def save(self, fact: TaskFact) -> bool:
+        task = fact.task
+        sets = queue_fields(task)
+        push: Document = {}
+        pull: Document = {}
+        match fact:
+            case TaskLeased() | LeasesChanged():
+                pass
+            case AnnotationSubmitted() | AnnotationRevised():
+                sets |= state_fields(task)
+                sets["annotations"] = [annotation_document(a) for a in task.annotations]
+                if isinstance(fact, AnnotationSubmitted):
+                    # Only one's own: another's draft may have been noted since the task was read.
+                    pull["drafters"] = fact.annotation.annotator
+                push["events"] = {"$each": _admitted(fact, task.pending_events)}
+                if fact.answer.request_id:
+                    push["requests"] = {"$each": [answer_document(fact.answer)], "$slice": -_KEPT_REQUESTS}
+        answer = await self._rows.update_one({"_id": task.id, "version": task.version}, _update(task, sets, push, pull))
+        return bool(answer.modified_count)
+
+    async def held_by(self, project: str, annotator: str, limit: int) -> list[Task]:
+        return await self._queue({"holders": annotator, "project": project}, "", limit)
+
+    async def front(self, project: str) -> int | None:
+        row = await self._rows.find_one(
+            {"project": project, "ready_rank": {"$gte": 0}}, {"_id": 0, "ready_rank": 1},
+            sort=[("ready_rank", ASCENDING)],
+        )  # fmt: skip
+        return int(row["ready_rank"]) if row else None
+
+    async def ready(self, project: str, low: int, high: int | None, limit: int) -> list[Task]:
+        ranks: Document = {"$gte": low} if high is None else {"$gte": low, "$lt": high}
+        return await self._queue({"project": project, "ready_rank": ranks}, "ready_rank", limit)
+
+    async def requeued(self, project: str, since: datetime | None, limit: int) -> list[Task]:
+        return await self._queue({"project": project, "requeued_at": {"$gt": since or _EVER}}, "requeued_at", limit)
+
+    async def expired(self, now: datetime, limit: int) -> list[Task]:
+        return await self._queue({"lease_expires_at": {"$lte": now}}, "lease_expires_at", limit)
+
+    async def _queue(self, scope: Mapping[str, object], order: str, limit: int) -> list[Task]:
+        rows = self._rows.find(dict(scope), _LIGHT).limit(limit)
+        if order:
+            rows = rows.sort(order, ASCENDING)
+        return [task_of(row) for row in await rows.to_list(limit)]
+
+    async def stored(self, tasks: Iterable[str]) -> dict[str, Task]:
+        rows = self._rows.find({"_id": {"$in": list(tasks)}}, _WHOLE)
+        return {row["_id"]: task_of(row) async for row in rows}
+
+    async def take_ranks(self, project: str, count: int) -> int:
+        row = await self._counters.find_one_and_update(
+            {"_id": project}, {"$inc": {"next": count}}, upsert=True, return_document=ReturnDocument.AFTER
+        )
+        return int(row["next"]) - count
+
+    async def apply(self, changes: Sequence[Sequence[AssetFact]]) -> bool:
+        if not changes:
+            return True
+        writes = [_write(facts) for facts in changes]
+        try:
+            answer = await self._rows.bulk_write(writes, ordered=False)
+        except BulkWriteError as error:
+            if only_duplicates(error):
+                return False
+            raise
+        return int(answer.inserted_count + answer.modified_count) == len(writes)
+
+    async def note_draft(self, draft: Draft) -> None:
+        await self._rows.update_one({"_id": draft.task}, {"$addToSet": {"drafters": draft.annotator}})
+
+
+def _write(facts: Sequence[AssetFact]) -> InsertOne[Document] | UpdateOne:
+    task = facts[-1].task
+    events = [document for fact in facts for document in _admitted(fact, task.pending_events)]
+    if task.version == 0:
+        return InsertOne({**new_task_document(task), **({"events": events} if events else {})})
+    sets = {**queue_fields(task), **state_fields(task)}
+    push: Document = {"events": {"$each": events}} if events else {}
+    return UpdateOne({"_id": task.id, "version": task.version}, _update(task, sets, push, {}))
+
+
+def _update(task: Task, sets: Document, push: Document, pull: Document) -> Document:
+    update: Document = {"$set": {**sets, "version": task.version + 1}}
+    update["$unset"] = {key: "" for key in QUEUE_KEYS if key not in sets}
+    update["$push"], update["$pull"] = push, pull
+    return {name: change for name, change in update.items() if change}
+
+
+def _admitted(fact: TaskFact | AssetFact, pending: int) -> list[Document]:
+    """The fact's events; raises ResourceExhausted OUTBOX_FULL where too many wait for Kafka."""
+    events = events_of(fact)
+    admit(pending, len(events))
+    size = max((len(event.data) for event in events), default=0)
+    if pending and (pending + len(events)) * size > _MAX_PENDING_BYTES:
+        message = f"{pending} large events of {fact.task.name} wait for Kafka: try again in a moment."
+        raise ResourceExhausted("OUTBOX_FULL", message, retry_after_seconds=1.0)
+    return [event_document(event) for event in events]

@@ -1,0 +1,48 @@
+"""Reading tasks, and the place of a project's events in our topic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from annostream_annotate.domain.task import Task, TaskState
+from annostream_annotate.ports import Announcements, Page, TaskStore
+from annostream_annotate.use_cases.known_projects import KnownProjects
+from annostream_annotate.use_cases.leasing import task_missing
+
+
+class Reading:
+    """Answers what is there; changes nothing."""
+
+    def __init__(self, tasks: TaskStore, known: KnownProjects, events: Announcements) -> None:
+        self._tasks = tasks
+        self._known = known
+        self._events = events
+
+    async def task(self, project_id: str, task_id: str) -> Task:
+        """Raises NotFound TASK_NOT_FOUND."""
+        task = await self._tasks.get(project_id, task_id)
+        if task is None:
+            raise task_missing(project_id, task_id)
+        return task
+
+    async def tasks(self, project_id: str, *, state: TaskState | None, after: Page | None, size: int) -> list[Task]:
+        """Newest first. Raises NotFound PROJECT_NOT_FOUND."""
+        await self._known.recent(project_id)
+        return await self._tasks.page(project_id, state=state, after=after, size=size)
+
+    async def position(self, project_id: str) -> Mapping[int, int]:
+        """Partition -> an offset before which everything acknowledged before this call lies.
+
+        Raises NotFound PROJECT_NOT_FOUND, Unavailable POSITION_TIMED_OUT.
+        """
+        await self._known.recent(project_id)
+        await self._events.wait_until_sent(project_id)
+        return await self._events.end_offsets()
+
+    async def announce_again(self, project_id: str) -> int:
+        """project_id: empty for all. Raises NotFound PROJECT_NOT_FOUND."""
+        if project_id:
+            await self._known.recent(project_id)
+        announced = await self._events.announce_again(project_id)
+        self._events.wake()
+        return announced

@@ -1,0 +1,173 @@
+"""Submitting and revising annotations: load, check, decide, and save in one guarded write."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from annostream_annotate.domain.annotation import (
+    AnnotationRevised,
+    AnnotationSubmitted,
+    DraftKept,
+    Repeated,
+    Work,
+    own_annotation,
+    revise,
+    submit,
+)
+from annostream_annotate.domain.label_schema import LabelSchema
+from annostream_annotate.domain.result import Kept, uses_retired
+from annostream_annotate.domain.task import Annotation, Answer, Content, Draft, Task, TaskState
+from annostream_annotate.ports import Announcements, Clock, DraftStore, HistoryStore, TaskStore
+from annostream_annotate.use_cases.known_projects import KnownProjects
+from annostream_annotate.use_cases.leasing import task_missing
+from annostream_annotate.use_cases.results import Received, Results
+from annostream_kit.errors import Aborted, NotFound
+
+_ATTEMPTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What an annotator sends."""
+
+    annotator: str
+    received: Received
+    working_milliseconds: int
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The annotation as it was taken, and its task's state then."""
+
+    task: Task
+    annotation: Annotation
+    task_state: TaskState
+
+
+class Submitting:
+    """Takes annotations. An answer means: annotation, task state and events are committed together."""
+
+    def __init__(  # noqa: PLR0917  # wiring
+        self,
+        tasks: TaskStore,
+        drafts: DraftStore,
+        history: HistoryStore,
+        results: Results,
+        known: KnownProjects,
+        events: Announcements,
+        clock: Clock,
+        labels_by_region: Callable[[bytes], Kept],
+    ) -> None:
+        self._tasks = tasks
+        self._drafts = drafts
+        self._history = history
+        self._results = results
+        self._known = known
+        self._events = events
+        self._clock = clock
+        self._labels_by_region = labels_by_region
+
+    async def submit(self, project_id: str, task_id: str, token: int, sent: Sent) -> Taken | DraftKept:
+        """Raises NotFound TASK_NOT_FOUND, FailedPrecondition TASK_WITHDRAWN, and what Results.check raises."""
+        self._results.check_size(len(sent.received.data))
+        task, schema = await self._load(project_id, task_id)
+        before = task.answer_to(sent.request_id, sent.annotator)
+        if before is not None:
+            return await self._taken(task, before)
+        await self._results.check(sent.received, schema, task)
+        work = _work(sent, await self._results.keep(project_id, sent.received), schema)
+        for _ in range(_ATTEMPTS):
+            fact = submit(task, work, token, now=self._clock())
+            match fact:
+                case Repeated(answer=answer):
+                    return await self._taken(task, answer)
+                case DraftKept():
+                    await self._drafts.keep(fact.draft)
+                    await self._tasks.note_draft(fact.draft)
+                    return fact
+                case AnnotationSubmitted() if await self._tasks.save(fact):
+                    self._events.wake()
+                    await self._drop_draft(task, sent.annotator)
+                    return Taken(fact.task, fact.annotation, fact.task.state)
+            task = await self._task(project_id, task_id)
+        raise _busy()
+
+    async def revise(self, project_id: str, task_id: str, annotation: str, version: int, sent: Sent) -> Taken:
+        """version: expected one, or 0. Raises what submit raises, NotFound ANNOTATION_NOT_FOUND, PermissionDenied
+        NOT_YOUR_ANNOTATION, Aborted REVISION_CONFLICT.
+        """
+        self._results.check_size(len(sent.received.data))
+        task, schema = await self._load(project_id, task_id)
+        before = task.answer_to(sent.request_id, sent.annotator)
+        if before is not None:
+            return await self._taken(task, before)
+        previous = own_annotation(task, annotation, sent.annotator)
+        await self._results.check(sent.received, schema, task, kept=await self._kept(previous, sent.received, schema))
+        work = _work(sent, await self._results.keep(project_id, sent.received), schema)
+        for _ in range(_ATTEMPTS):
+            fact = revise(task, annotation, work, expected_version=version, now=self._clock())
+            if isinstance(fact, Repeated):
+                return await self._taken(task, fact.answer)
+            if await self._save_revised(fact):
+                return Taken(fact.task, fact.annotation, fact.task.state)
+            task = await self._task(project_id, task_id)
+        raise _busy()
+
+    async def _save_revised(self, fact: AnnotationRevised) -> bool:
+        # Kept before the write: where that is refused, the same version lies there twice in vain, and harms nothing.
+        await self._history.keep(fact.task.project, fact.task.id, fact.previous)
+        saved = await self._tasks.save(fact)
+        if saved:
+            self._events.wake()
+        return saved
+
+    async def draft(self, project_id: str, task_id: str, annotator: str) -> Draft:
+        """Raises NotFound DRAFT_NOT_FOUND."""
+        draft = await self._drafts.get(project_id, task_id, annotator)
+        if draft is None:
+            message = f"{annotator} has no draft of projects/{project_id}/tasks/{task_id}."
+            raise NotFound("DRAFT_NOT_FOUND", message)
+        return draft
+
+    async def _load(self, project_id: str, task_id: str) -> tuple[Task, LabelSchema]:
+        try:
+            task, project = await asyncio.gather(self._task(project_id, task_id), self._known.current(project_id))
+        except NotFound as error:
+            raise task_missing(project_id, task_id) from error
+        return task, project.schema
+
+    async def _task(self, project_id: str, task_id: str) -> Task:
+        task = await self._tasks.get(project_id, task_id)
+        if task is None:
+            raise task_missing(project_id, task_id)
+        return task
+
+    async def _kept(self, previous: Annotation, received: Received, schema: LabelSchema) -> Kept | None:
+        """Labels of the version before, where they matter: retired ones stay valid on the regions that have them."""
+        if not uses_retired(received.regions, schema):
+            return None
+        return self._labels_by_region(await self._results.read(previous.content))
+
+    async def _taken(self, task: Task, answer: Answer) -> Taken:
+        """What that request was answered, though the annotation was revised since."""
+        annotation = task.annotation(answer.annotation)
+        if annotation is None or annotation.version != answer.version:
+            annotation = await self._history.get(task.project, task.id, answer.annotation, answer.version)
+        if annotation is None:
+            raise NotFound("ANNOTATION_NOT_FOUND", f"{task.name} has no annotation {answer.annotation}.")
+        return Taken(task, annotation, answer.state)
+
+    async def _drop_draft(self, task: Task, annotator: str) -> None:
+        if annotator in task.drafters:
+            await self._drafts.drop(task.project, task.id, annotator)
+
+
+def _work(sent: Sent, content: Content, schema: LabelSchema) -> Work:
+    return Work(sent.annotator, content, schema.version, max(sent.working_milliseconds, 0), sent.request_id)
+
+
+def _busy() -> Aborted:
+    return Aborted("TASK_BUSY", "Others write this task now: try again.", retry_after_seconds=0.2)

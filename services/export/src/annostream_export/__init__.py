@@ -1,0 +1,8 @@
+"""Export: turns finished work into versioned data sets.
+
+Owns       snapshots, exports, and a read model of projects, tasks and assets
+Listens    annostream.ingest.v1      AssetIngested, AssetDeleted, AssetPurged -> read model
+           annostream.annotate.v1    ProjectCreated, …, TaskOpened, …         -> read model
+Answers    ExportService             CreateSnapshot, CreateExport, WatchExport, RebuildReadModel, …
+Announces  annostream.export.v1      SnapshotPublished, ExportCompleted, ExportFailed
+"""

@@ -1,0 +1,1 @@
+"""A snapshot as it lies in S3: Parquet parts and a manifest."""

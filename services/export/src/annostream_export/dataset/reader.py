@@ -1,0 +1,70 @@
+"""Reading a snapshot back: its parts one at a time, only the columns that are asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from annostream_export.dataset.manifest import Manifest, Part
+from annostream_export.dataset.tables import from_parquet
+from annostream_export.domain.job import StoredFile
+from annostream_export.ports import Bucket
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A table as Python lists, column by column. Any: a column's cells are of its own type."""
+
+    columns: dict[str, list[Any]]
+    count: int
+
+    def __getitem__(self, column: str) -> list[Any]:
+        return self.columns[column]
+
+    def present(self, column: str) -> bool:
+        """Whether any row has something in this column."""
+        return any(cell not in (None, "") for cell in self.columns[column])
+
+
+class SnapshotReader:
+    """Never reads anything but what the manifest names."""
+
+    def __init__(self, bucket: Bucket, manifest: Manifest) -> None:
+        self.manifest = manifest
+        self._bucket = bucket
+
+    async def items(self, columns: list[str]) -> AsyncIterator[Rows]:
+        """Part by part, in the order of tasks."""
+        for part in self.manifest.parts:
+            yield await self._rows(part.items, columns)
+
+    async def both(self, items: list[str], regions: list[str]) -> AsyncIterator[tuple[Rows, Rows]]:
+        """Items with their regions: as many for each item as its region_count says, in the same order."""
+        for part in self.manifest.parts:
+            yield await self._both(part, items, regions)
+
+    async def _both(self, part: Part, items: list[str], regions: list[str]) -> tuple[Rows, Rows]:
+        return await self._rows(part.items, items), await self._rows(part.regions, regions)
+
+    async def _rows(self, file: StoredFile, columns: list[str]) -> Rows:
+        data = await self._bucket.get(file.key)
+        return await asyncio.to_thread(_read, data, columns)
+
+
+def _read(data: bytes, columns: list[str]) -> Rows:
+    table = from_parquet(data, columns)
+    return Rows({name: _cells(table.column(name)) for name in columns}, table.num_rows)
+
+
+def _cells(column: pa.ChunkedArray[Any]) -> list[Any]:
+    plain = pa.types.is_floating(column.type) or pa.types.is_integer(column.type)
+    if plain and not column.null_count:
+        # About ten times as fast as to_pylist.
+        numbers: list[Any] = column.to_numpy().tolist()
+        return numbers
+    cells: list[Any] = column.to_pylist()
+    return cells

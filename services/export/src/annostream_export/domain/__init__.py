@@ -1,0 +1,1 @@
+"""Export's decisions: pure, no I/O, no clock."""

@@ -1,0 +1,113 @@
+"""JSON Lines: items.jsonl, one completed task a line, with everything that was said about it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from annostream_export.dataset.manifest import rfc3339
+from annostream_export.dataset.reader import Rows, SnapshotReader
+from annostream_export.formats.sink import Sink
+
+ITEMS = "items.jsonl"
+_PIECE = 500
+_ITEM_COLUMNS = [
+    "task", "asset", "path", "file_path", "sha256", "blob_key", "media_type", "size_bytes", "width", "height",
+    "orientation", "capture_time", "metadata", "complete_time", "annotations", "region_count",
+]  # fmt: skip
+_REGION_COLUMNS = [
+    "annotation",
+    "annotator",
+    "region", "control_id", "label_id", "class_index", "kind", "x", "y", "width", "height", "points", "attributes",
+    "score", "origin",
+]  # fmt: skip
+
+
+async def write_jsonl(
+    reader: SnapshotReader, sink: Sink, uri: Callable[[str], str], copies: bool, progress: Callable[[int], None]
+) -> None:
+    """copies: whether images/ lies beside.  uri: of a key in the bucket.  progress: items written."""
+    await sink.add(ITEMS, _lines(reader, uri, copies, progress))
+
+
+async def _lines(
+    reader: SnapshotReader, uri: Callable[[str], str], copies: bool, progress: Callable[[int], None]
+) -> AsyncIterator[bytes]:
+    names = {(label.control_id, label.id): label.name for label in reader.manifest.labels}
+    item_line = partial(_item, uri=uri, copies=copies)
+    done = 0
+    async for items, regions in reader.both(_ITEM_COLUMNS, _REGION_COLUMNS):
+        cells = zip(*(regions[name] for name in _REGION_COLUMNS), strict=True)
+        for start in range(0, items.count, _PIECE):
+            yield await asyncio.to_thread(_piece, items, start, cells, names, item_line)
+        done += items.count
+        progress(done)
+
+
+def _piece(
+    items: Rows,
+    start: int,
+    regions: Iterator[tuple[Any, ...]],
+    names: Mapping[tuple[str, str], str],
+    item_line: Callable[[Mapping[str, Any]], dict[str, Any]],
+) -> bytes:
+    lines = []
+    for place in range(start, min(start + _PIECE, items.count)):
+        item = {name: items[name][place] for name in _ITEM_COLUMNS}
+        line = item_line(item)
+        line["annotations"] = [_annotation(row) for row in item["annotations"]]
+        line["regions"] = [_region(cells, names) for cells in islice(regions, item["region_count"])]
+        lines.append(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+    return b"".join(lines)
+
+
+def _item(item: Mapping[str, Any], uri: Callable[[str], str], copies: bool) -> dict[str, Any]:
+    """`orientation` is that of the bytes which the line names: copies are upright, the stored ones are not all."""
+    stored = {
+        "uri": uri(item["blob_key"]),
+        "sha256": item["sha256"],
+        "size_bytes": item["size_bytes"],
+        "orientation": item["orientation"],
+    }
+    named = {"file": f"images/{item['file_path']}", "orientation": 1, "source": stored} if copies else stored
+    return {
+        "task": item["task"],
+        "asset": item["asset"],
+        "path": item["path"],
+        **named,
+        "media_type": item["media_type"],
+        "width": item["width"],
+        "height": item["height"],
+        "capture_time": rfc3339(item["capture_time"]) if item["capture_time"] else None,
+        "complete_time": rfc3339(item["complete_time"]) if item["complete_time"] else None,
+        "metadata": orjson.Fragment(item["metadata"]) if item["metadata"] else {},
+    }
+
+
+def _annotation(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "annotation": row["name"],
+        "annotator": row["annotator"],
+        "version": row["version"],
+        "schema_version": row["schema_version"],
+        "submit_time": rfc3339(row["submit_time"]) if row["submit_time"] else None,
+        "update_time": rfc3339(row["update_time"]) if row["update_time"] else None,
+        "working_milliseconds": row["working_milliseconds"],
+        "region_count": row["region_count"],
+    }
+
+
+def _region(cells: tuple[Any, ...], names: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+    region = dict(zip(_REGION_COLUMNS, cells, strict=True))
+    attributes = region["attributes"]
+    return {
+        "id": region.pop("region"),
+        "label": names[(region["control_id"], region["label_id"])],
+        **region,
+        "attributes": orjson.Fragment(attributes) if attributes else {},
+    }

@@ -1,0 +1,1 @@
+"""Wire in, use case, wire out."""

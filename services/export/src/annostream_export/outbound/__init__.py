@@ -1,0 +1,1 @@
+"""Where the ports end: MongoDB, Kafka, S3, the other services."""

@@ -1,0 +1,1 @@
+"""What export does: snapshots, exports, and the read model anew."""

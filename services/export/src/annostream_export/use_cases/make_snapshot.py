@@ -1,0 +1,262 @@
+"""Making a snapshot: waits for the read model, reads it at one moment, writes parts, and the manifest last."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import structlog
+
+from annostream.annotate.v1 import annotation_pb2, project_pb2, task_pb2
+from annostream.ingest.v1 import asset_pb2
+from annostream_export.dataset.manifest import Manifest, Part, from_json
+from annostream_export.dataset.rows import Completed, SnapshotRows, UnknownLabelError, labels_of
+from annostream_export.dataset.tables import to_parquet
+from annostream_export.domain.job import Finished, StoredFile
+from annostream_export.domain.path import Claim, ExportPaths, path_key, settle, suffixed
+from annostream_export.domain.snapshot import Snapshot, SnapshotContent, behind, publish, too_late
+from annostream_export.ports import Bucket, Clock, ModelView, ReadModel
+from annostream_export.use_cases.runner import NotYetError, Report
+from annostream_kit.errors import DependencyAwayError, FailedPrecondition
+from annostream_kit.objects import ObjectMissingError
+
+log = structlog.get_logger()
+_POLL_SECONDS = 0.02
+_POLLS = 250
+_PARQUET = "application/vnd.apache.parquet"
+_REFERENCE_BYTES = 32 * 2**20
+
+
+def manifest_key(snapshot: str) -> str:
+    """Where a snapshot's manifest lies in the bucket."""
+    return f"{snapshot}/manifest.json"
+
+
+class MakeSnapshot:
+    """part_tasks and part_bytes bound a part, and with it the memory that a snapshot takes."""
+
+    def __init__(
+        self,
+        model: ReadModel,
+        bucket: Bucket,
+        clock: Clock,
+        *,
+        wait_seconds: float,
+        part_tasks: int,
+        part_bytes: int,
+    ) -> None:
+        self._model = model
+        self._bucket = bucket
+        self._clock = clock
+        self._wait_seconds = wait_seconds
+        self._part_tasks = part_tasks
+        self._part_bytes = part_bytes
+
+    async def __call__(self, snapshot: Snapshot, report: Report) -> Finished[Snapshot]:
+        """Raises NotYetError while the read model is behind, Refused READ_MODEL_BEHIND after `wait_seconds`."""
+        written = await self._written(snapshot)
+        if written is None:
+            await self._reach(snapshot, report)
+            written = await self._write(snapshot, report)
+        manifest, file = written
+        await self._clean(snapshot, manifest)
+        return publish(snapshot, _content(manifest, file), now=self._clock())
+
+    async def _written(self, snapshot: Snapshot) -> tuple[Manifest, StoredFile] | None:
+        """What a run that died after the manifest has made: that manifest is the snapshot."""
+        key = manifest_key(snapshot.name)
+        try:
+            data = await self._bucket.get(key)
+        except ObjectMissingError:
+            return None
+        return from_json(data), _file(snapshot, key, data)
+
+    async def _reach(self, snapshot: Snapshot, report: Report) -> None:
+        wanted = snapshot.positions()
+        for _ in range(_POLLS):
+            reached = await self._model.positions(await self._model.generation(), wanted)
+            gaps = behind(wanted, reached)
+            if not gaps:
+                return
+            report("waiting", 0, sum(gaps.values()))
+            self._check_patience(snapshot)
+            await asyncio.sleep(_POLL_SECONDS)
+        raise NotYetError(snapshot.name)
+
+    def _check_patience(self, snapshot: Snapshot) -> None:
+        if too_late(snapshot, now=self._clock(), wait_seconds=self._wait_seconds):
+            message = (
+                f"The read model did not reach what was acknowledged before this snapshot within "
+                f"{self._wait_seconds:g} s: see `annostream status` for the consumer's lag, then ask again."
+            )
+            raise FailedPrecondition("READ_MODEL_BEHIND", message)
+
+    async def _write(self, snapshot: Snapshot, report: Report) -> tuple[Manifest, StoredFile]:
+        async with self._model.at_one_moment() as view:
+            project = await view.project(snapshot.project)
+            if project is None:
+                self._check_patience(snapshot)
+                raise NotYetError(f"projects/{snapshot.project}")
+            making = _Making(snapshot, SnapshotRows(labels_of(project.label_schema)))
+            try:
+                async for group in _completed(view, self._bucket, snapshot.project):
+                    await asyncio.to_thread(making.rows.add, group)
+                    report("reading", making.rows.item_count, 0)
+                    if len(making.rows.items) >= self._part_tasks or making.rows.bytes_held >= self._part_bytes:
+                        await self._flush(making)
+            except (UnknownLabelError, UnknownAssetError) as error:
+                # A task is ahead of what belongs to it: their events lie in different partitions.
+                self._check_patience(snapshot)
+                log.warning("snapshot_put_back", name=snapshot.name, error=str(error))
+                raise NotYetError(str(error)) from error
+            await self._flush(making)
+            manifest = _manifest(making, project, view)
+        data = manifest.to_json()
+        key = manifest_key(snapshot.name)
+        if not await self._bucket.put_new(key, data, media_type="application/json"):
+            # Another run was faster: what it wrote is the snapshot.
+            data = await self._bucket.get(key)
+        return from_json(data), _file(snapshot, key, data)
+
+    async def _flush(self, making: _Making) -> None:
+        rows = making.rows
+        if not len(rows.items):
+            return
+        items, regions = rows.items.take(), rows.regions.take()
+        rows.bytes_held = 0
+        files = [await self._put(making, "items", items), await self._put(making, "regions", regions)]
+        making.parts.append(Part(files[0], files[1], items.num_rows, regions.num_rows))
+
+    async def _put(self, making: _Making, kind: str, table: pa.Table) -> StoredFile:
+        metadata = {"annostream.snapshot": making.snapshot.name, "annostream.kind": kind, "annostream.format": "1"}
+        data = await asyncio.to_thread(to_parquet, table, metadata)
+        # The run is part of the name: the model may have moved on since a run that died.
+        key = f"{making.snapshot.name}/{kind}/run-{making.snapshot.job.run}/part-{len(making.parts):05d}.parquet"
+        await self._bucket.put(key, data, media_type=_PARQUET)
+        return _file(making.snapshot, key, data)
+
+    async def _clean(self, snapshot: Snapshot, manifest: Manifest) -> None:
+        """Removes what runs that died have left behind."""
+        named = {file.key for part in manifest.parts for file in (part.items, part.regions)}
+        named.add(manifest_key(snapshot.name))
+        left = [entry.key async for entry in self._bucket.list(f"{snapshot.name}/") if entry.key not in named]
+        if left:
+            log.info("leftovers_removed", name=snapshot.name, objects=len(left))
+            await self._bucket.delete(left)
+
+
+class UnknownAssetError(Exception):
+    """A completed task is of an asset that the read model does not have yet."""
+
+
+@dataclass(slots=True)
+class _Making:
+    snapshot: Snapshot
+    rows: SnapshotRows
+    parts: list[Part] = field(default_factory=list)
+
+
+async def _completed(view: ModelView, bucket: Bucket, project: str) -> AsyncIterator[list[Completed]]:
+    """Groups of completed tasks whose assets are there, in the order of their names."""
+    async for tasks in view.completed_tasks(project):
+        assets = await view.assets({asset.name for task in tasks for asset in task.assets})
+        kept = [(task, assets[task.assets[0].name]) for task in tasks if _shown(task, assets)]
+        paths = await _paths(view, project, [asset for _, asset in kept])
+        group: list[Completed] = []
+        held = 0
+        for task, asset in kept:
+            results, size = await _results(bucket, task)
+            group.append(Completed(task, asset, paths[asset.name], results))
+            held += size + task.ByteSize()
+            if held >= _REFERENCE_BYTES:
+                yield group
+                group, held = [], 0
+        yield group
+
+
+def _shown(task: task_pb2.Task, assets: Mapping[str, asset_pb2.Asset]) -> bool:
+    """Whether nothing of the task is deleted; raises UnknownAssetError."""
+    try:
+        return all(assets[asset.name].state == asset_pb2.Asset.STATE_ACTIVE for asset in task.assets)
+    except KeyError as error:
+        raise UnknownAssetError(f"{task.name}: {error.args[0]}") from error
+
+
+async def _paths(view: ModelView, project: str, assets: Sequence[asset_pb2.Asset]) -> dict[str, ExportPaths]:
+    """The path of each asset in exports, settled among all assets that the project has."""
+    keys = {asset.name: path_key(asset.path, asset.media_type) for asset in assets}
+    claims = await view.path_claims(project, [key.stem for key in keys.values()])
+    mine = {a.name: Claim(a.create_time.ToMicroseconds(), a.name, keys[a.name].suffix) for a in assets}
+    settled = {a.name: settle(a.path, a.media_type, mine[a.name], claims.get(keys[a.name].stem, ())) for a in assets}
+    renamed = [a for a in assets if settled[a.name].renamed]
+    if renamed:
+        taken = await view.path_claims(project, [_renamed_stem(a) for a in renamed])
+        for a in renamed:
+            if taken.get(_renamed_stem(a)):
+                rivals = claims[keys[a.name].stem]
+                settled[a.name] = settle(a.path, a.media_type, mine[a.name], rivals, whole=True)
+    return settled
+
+
+def _renamed_stem(asset: asset_pb2.Asset) -> str:
+    return path_key(suffixed(asset.path, asset.name.rsplit("/", 1)[-1]), asset.media_type).stem
+
+
+async def _results(bucket: Bucket, task: task_pb2.Task) -> tuple[list[annotation_pb2.Result], int]:
+    """The results of a task's annotations, large ones fetched, and the bytes of those."""
+    results, size = [], 0
+    for annotation in task.annotations:
+        if not annotation.HasField("reference"):
+            results.append(annotation.result)
+            continue
+        reference = annotation.reference
+        data = await bucket.get(reference.key)
+        if hashlib.sha256(data).hexdigest() != reference.sha256:
+            raise DependencyAwayError(f"{reference.key} does not have its hash: S3 answered with other bytes.")
+        results.append(annotation_pb2.Result.FromString(data))
+        size += len(data)
+    return results, size
+
+
+def _manifest(making: _Making, project: project_pb2.Project, view: ModelView) -> Manifest:
+    rows = making.rows
+    positions: dict[str, dict[str, int]] = {}
+    for (topic, partition), offset in making.snapshot.positions().items():
+        positions.setdefault(topic, {})[str(partition)] = offset
+    return Manifest(
+        snapshot=making.snapshot.name,
+        project=project.name,
+        display_name=project.display_name,
+        content_digest=rows.digest.hexdigest(),
+        item_count=rows.item_count,
+        annotation_count=rows.annotation_count,
+        region_count=rows.region_count,
+        schema_version=project.label_schema.version,
+        keep_location=project.keep_location,
+        read_time=view.read_time,
+        lowest_split_point=rows.lowest,
+        highest_split_point=rows.highest,
+        positions=positions,
+        labels=tuple(labels_of(project.label_schema)),
+        parts=tuple(making.parts),
+    )
+
+
+def _file(snapshot: Snapshot, key: str, data: bytes) -> StoredFile:
+    return StoredFile(key[len(snapshot.name) + 1 :], key, len(data), hashlib.sha256(data).hexdigest())
+
+
+def _content(manifest: Manifest, file: StoredFile) -> SnapshotContent:
+    return SnapshotContent(
+        content_digest=manifest.content_digest,
+        manifest_key=file.key,
+        item_count=manifest.item_count,
+        annotation_count=manifest.annotation_count,
+        region_count=manifest.region_count,
+        schema_version=manifest.schema_version,
+        read_time=manifest.read_time,
+        files=(*(f for part in manifest.parts for f in (part.items, part.regions)), file),
+    )

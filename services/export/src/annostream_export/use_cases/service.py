@@ -1,0 +1,194 @@
+"""What ExportService answers: load, decide, save; the jobs themselves are made by runners."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from annostream_export.domain import export as exports
+from annostream_export.domain import snapshot as snapshots
+from annostream_export.domain.export import Export, Format, Images, Packaging
+from annostream_export.domain.job import Made, State, StoredFile
+from annostream_export.domain.snapshot import Snapshot
+from annostream_export.ports import Bucket, Clock, Cursor, ExportFiles, Jobs, ReadModel, Upstream
+from annostream_kit.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from annostream_kit.ids import derive_id, parse_name, random_id
+from annostream_kit.paging import decode_token, encode_token, page_size
+
+_WATCH_SECONDS = 0.3
+_MAX_URLS = 1_000
+Resource = TypeVar("Resource", bound=Made)
+
+
+class ExportUseCases:
+    """wake_*: tell this replica's runners that there is something to do."""
+
+    def __init__(  # noqa: PLR0917  # wiring
+        self,
+        snapshot_jobs: Jobs[Snapshot],
+        export_jobs: Jobs[Export],
+        files: ExportFiles,
+        model: ReadModel,
+        upstream: Upstream,
+        bucket: Bucket,
+        clock: Clock,
+        *,
+        train_fraction: float,
+        url_lifetime: timedelta,
+        wake_snapshots: Callable[[], None],
+        wake_exports: Callable[[], None],
+    ) -> None:
+        self._snapshots = snapshot_jobs
+        self._exports = export_jobs
+        self._files = files
+        self._model = model
+        self._upstream = upstream
+        self._bucket = bucket
+        self._clock = clock
+        self._train_fraction = train_fraction
+        self._url_lifetime = url_lifetime
+        self._wake_snapshots = wake_snapshots
+        self._wake_exports = wake_exports
+
+    async def create_snapshot(self, parent: str, *, request_id: str) -> Snapshot:
+        """Holds everything that was acknowledged before this call. Raises NotFound PROJECT_NOT_FOUND."""
+        (project,) = parse_name("projects/*", parent)
+        key = _request_key("snapshot", project, request_id)
+        if (earlier := await self._snapshots.by_request(key)) is not None:
+            return earlier
+        await self._check_project(project)
+        wanted = await self._upstream.positions(project)
+        snapshot = await self._snapshots.create(
+            project, key, lambda number: snapshots.request(project, number, wanted, now=self._clock())
+        )
+        self._wake_snapshots()
+        return snapshot
+
+    async def _check_project(self, project: str) -> None:
+        # Its event may not have reached us yet: then annotate is asked once.
+        if not await self._model.has_project(project) and not await self._upstream.project_exists(project):
+            message = f"There is no project projects/{project}: `annostream projects list` shows those that are."
+            raise NotFound("PROJECT_NOT_FOUND", message, project=project)
+
+    async def create_export(
+        self, snapshot: str, chosen: tuple[Format, Images, Packaging], *, request_id: str
+    ) -> Export:
+        """Raises NotFound SNAPSHOT_NOT_FOUND, FailedPrecondition SNAPSHOT_FAILED, AlreadyExists EXPORT_EXISTS."""
+        found = await self.snapshot(snapshot)
+        if found.state is State.FAILED:
+            reason = found.failure.message if found.failure else ""
+            raise FailedPrecondition("SNAPSHOT_FAILED", f"{snapshot} was not made: {reason}", snapshot=snapshot)
+        key = _request_key("export", snapshot, request_id)
+        name = f"projects/{found.project}/exports/{derive_id(key)}"
+        export = await self._exports.create(
+            found.project,
+            key,
+            lambda _: exports.request(
+                name, found.project, snapshot, chosen, train_fraction=self._train_fraction, now=self._clock()
+            ),
+        )
+        if (export.format, export.images, export.packaging) != chosen:
+            message = f"This request_id has made {name} already, with other choices: use a new one."
+            raise AlreadyExists("EXPORT_EXISTS", message, export=name)
+        self._wake_exports()
+        return export
+
+    async def snapshot(self, name: str) -> Snapshot:
+        """Raises NotFound SNAPSHOT_NOT_FOUND."""
+        parse_name("projects/*/snapshots/*", name)
+        found = await self._snapshots.get(name)
+        if found is None:
+            message = f"There is no snapshot {name}: ListSnapshots names those that are."
+            raise NotFound("SNAPSHOT_NOT_FOUND", message, snapshot=name)
+        return found
+
+    async def export(self, name: str) -> Export:
+        """Raises NotFound EXPORT_NOT_FOUND."""
+        parse_name("projects/*/exports/*", name)
+        found = await self._exports.get(name)
+        if found is None:
+            message = f"There is no export {name}: ListExports names those that are."
+            raise NotFound("EXPORT_NOT_FOUND", message, export=name)
+        return found
+
+    async def list_snapshots(self, parent: str, size: int, token: str) -> tuple[list[Snapshot], str]:
+        """A page, newest first, and the token of the next one."""
+        return await _page(self._snapshots, parent, size, token)
+
+    async def list_exports(self, parent: str, size: int, token: str) -> tuple[list[Export], str]:
+        """A page, newest first, and the token of the next one."""
+        return await _page(self._exports, parent, size, token)
+
+    def watch_snapshot(self, name: str) -> AsyncIterator[Snapshot]:
+        """At once, at each change, and last when it is finished."""
+        return _watch(lambda: self.snapshot(name))
+
+    def watch_export(self, name: str) -> AsyncIterator[Export]:
+        """At once, at each change, and last when it is finished."""
+        return _watch(lambda: self.export(name))
+
+    async def export_urls(self, name: str, size: int, token: str) -> tuple[list[tuple[StoredFile, str]], str, datetime]:
+        """Files with presigned links, the token of the next page, and when the links end."""
+        export = await self.export(name)
+        if export.state is not State.DONE:
+            message = f"{name} is {export.state.name.lower()}: WatchExport tells when its files are there."
+            raise FailedPrecondition("EXPORT_NOT_COMPLETED", message, export=name)
+        limit = page_size(size, default=_MAX_URLS, most=_MAX_URLS)
+        first = _first(token)
+        files = await self._files.page(name, export.job.run, first, limit + 1)
+        following = encode_token([first + limit]) if len(files) > limit else ""
+        links = [(file, self._bucket.presigned_get(file.key)) for file in files[:limit]]
+        return links, following, self._clock() + self._url_lifetime
+
+
+def _request_key(kind: str, scope: str, request_id: str) -> str:
+    return derive_id(kind, scope, request_id) if request_id else random_id()
+
+
+def _first(token: str) -> int:
+    key = decode_token(token)
+    if key is None:
+        return 0
+    if len(key) != 1 or not isinstance(key[0], int) or key[0] < 0:
+        raise _invalid_token(token)
+    return key[0]
+
+
+async def _page(jobs: Jobs[Resource], parent: str, size: int, token: str) -> tuple[list[Resource], str]:
+    (project,) = parse_name("projects/*", parent)
+    limit = page_size(size)
+    found = await jobs.listed(project, _cursor(token), limit + 1)
+    return found[:limit], _token_after(found[:limit]) if len(found) > limit else ""
+
+
+def _token_after(page: Sequence[Made]) -> str:
+    return encode_token([round(page[-1].create_time.timestamp() * 1_000_000), page[-1].name])
+
+
+def _cursor(token: str) -> Cursor | None:
+    key = decode_token(token)
+    if key is None:
+        return None
+    if len(key) != 2 or not isinstance(key[0], int) or not isinstance(key[1], str):
+        raise _invalid_token(token)
+    return key[0], key[1]
+
+
+def _invalid_token(token: str) -> InvalidArgument:
+    message = "This page_token is of another list: start again without one."
+    return InvalidArgument("INVALID_PAGE_TOKEN", message, page_token=token[:100])
+
+
+async def _watch(look: Callable[[], Awaitable[Resource]]) -> AsyncIterator[Resource]:
+    told: tuple[object, object] | None = None
+    while True:
+        made = await look()
+        seen = (made.revision, made.progress)
+        if seen != told:
+            yield made
+            told = seen
+        if made.state.final:
+            return
+        await asyncio.sleep(_WATCH_SECONDS)

@@ -1,0 +1,1 @@
+"""Decisions about assets: pure, no I/O, no clock."""

@@ -1,0 +1,1 @@
+"""The stores and services that ingest needs, each behind a port."""

@@ -1,0 +1,143 @@
+"""What the use cases need from outside. The plural is the primitive: one item is a batch of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from annostream_ingest.domain.arrival import Received
+from annostream_ingest.domain.asset import Asset, Fact, Image
+from annostream_ingest.domain.blob import Blob
+from annostream_ingest.domain.listing import Listing, Page
+from annostream_ingest.domain.project import Project
+from annostream_ingest.domain.refusal import AssetRejected, Refusal
+
+Clock = Callable[[], datetime]
+Wake = Callable[[], None]
+Key = tuple[str, str]
+"""(project, id of the asset), or (project, SHA-256 of the content)."""
+
+
+class Content(Protocol):
+    """Bytes that arrived whole, until they are dropped."""
+
+    @property
+    def received(self) -> Received: ...
+    @property
+    def source(self) -> bytes | Path: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """An image that was decoded, and its thumbnail."""
+
+    image: Image
+    media_type: str
+    thumbnail: bytes
+    thumbnail_media_type: str
+
+
+class Inspector(Protocol):
+    async def inspect(self, source: bytes | Path) -> Inspected | Refusal:
+        """Decodes once, strictly, where a hostile file does no harm."""
+
+
+class AssetStore(Protocol):
+    """Records of assets, each with its unsent events."""
+
+    async def find(self, keys: Iterable[Key]) -> dict[Key, Asset]: ...
+
+    async def save(self, facts: Sequence[Fact]) -> list[bool]:
+        """Writes state and event of each in one document write; False where somebody else was first.
+
+        Raises ResourceExhausted OUTBOX_FULL where an asset's events are not sent.
+        """
+
+    async def page(self, listing: Listing, *, size: int, after: tuple[datetime, str] | None) -> Page:
+        """Newest first. It may hold fewer than `size`, even none, with a next_key: so much was looked at."""
+
+    async def referenced(self, contents: Sequence[Key]) -> set[Key]:
+        """Those that an asset has which is not purged."""
+
+    async def unerased(self, limit: int, *, among: Sequence[Key] | None = None) -> list[tuple[Key, Key]]:
+        """(asset, content) of tombstones whose bytes may still be there; `among` these assets, or anywhere."""
+
+    async def mark_erased(self, assets: Sequence[Key]) -> None: ...
+
+
+class BlobStore(Protocol):
+    """Records of blobs."""
+
+    async def find(self, contents: Iterable[Key]) -> dict[Key, Blob]: ...
+
+    async def claim(self, blobs: Sequence[Blob]) -> list[bool]:
+        """Before the first byte is written: makes the record, or touches it; False where it is DELETING."""
+
+    async def confirm(self, contents: Sequence[Key]) -> list[bool]:
+        """After an asset refers to it: False where it is DELETING or gone."""
+
+    async def settle(self, contents: Sequence[Key]) -> None:
+        """An asset refers to them and the bytes are there: PRESENT, and no more for the sweeper."""
+
+    async def put_off(self, contents: Sequence[Key], *, now: datetime) -> None:
+        """Due again after another grace period; one that is DELETING stays as it is."""
+
+    async def begin_deletion(self, content: Key, *, untouched_since: datetime, now: datetime) -> Blob | None:
+        """Sets DELETING and returns what it was; None where it is gone, DELETING already, or was touched later."""
+
+    async def give_up_deletion(self, blob: Blob) -> None:
+        """Makes it again what it was."""
+
+    async def forget(self, content: Key) -> None: ...
+
+    async def due(self, now: datetime, limit: int) -> list[Blob]:
+        """Without a reference for the grace period, or in deletion for so long that its eraser must have died."""
+
+    async def take_over_deletion(self, content: Key, *, now: datetime) -> bool:
+        """Whether we, and nobody else, go on with this overdue deletion."""
+
+
+class RejectionStore(Protocol):
+    async def save(self, facts: Sequence[AssetRejected]) -> None:
+        """Writes rejection and event; one that is known already changes nothing."""
+
+    async def drop_before(self, moment: datetime) -> int:
+        """Drops rejections of before, once their events are sent; returns how many."""
+
+
+class ProjectStore(Protocol):
+    async def find(self, project: str) -> Project | None: ...
+
+    async def save(self, projects: Sequence[Project]) -> None:
+        """Keeps each where its revision is greater than what is known."""
+
+
+class Annotate(Protocol):
+    """The service that owns projects."""
+
+    async def project(self, project: str) -> Project | None: ...
+
+
+class ObjectStore(Protocol):
+    """The bucket. DependencyAwayError while it does not answer."""
+
+    async def put_new(self, key: str, data: bytes | Path, *, media_type: str) -> None:
+        """Writes unless the key exists."""
+
+    async def delete(self, keys: Sequence[str]) -> None: ...
+
+    async def links(self, keys: Sequence[str]) -> Sequence[str]:
+        """A short-lived link to each."""
+
+
+class Announcer(Protocol):
+    """What of ours lies on Kafka."""
+
+    async def end_offsets(self, project: str) -> Mapping[int, int]:
+        """Partition -> end, when all that is saved of the project by now is sent; Unavailable POSITION_TIMED_OUT."""
+
+    async def announce_again(self, project: str) -> int:
+        """Puts the current state of a project ("" for all) into the outbox again; returns of how many things."""

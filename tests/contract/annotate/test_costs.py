@@ -1,0 +1,112 @@
+"""What a lease and a submit cost in MongoDB, counted by the server: it does not grow with what one has done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pytest
+
+from annostream_annotate.domain.project import Wish, create
+from annostream_annotate.domain.task import Slot, SlotState
+from annostream_annotate.outbound.documents import new_task_document
+from annostream_annotate.use_cases.known_projects import KnownProjects
+from annostream_annotate.use_cases.leasing import Leasing
+from annostream_annotate.use_cases.queue import People, Queue
+from annostream_annotate.use_cases.results import Received, Results
+from annostream_annotate.use_cases.submitting import Sent, Submitting, Taken
+from annostream_kit.mongo import Database
+from tests.contract.annotate.stores import in_mongodb
+from tests.fakes.annotate import MemoryAnnouncements, MemoryResults
+from tests.unit.annotate.made import LATER, NOW, PROJECT, SCHEMA, opened
+
+OWN_TASKS = 10_000
+
+
+@dataclass
+class Costs:
+    operations: int
+    keys: int
+    documents: int
+
+
+class Desk:
+    """Leasing and submitting over a real database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.now: datetime = NOW
+        stores = in_mongodb(database)
+        self.projects = stores.projects
+        known = KnownProjects(stores.projects, self.clock, cache_seconds=1)
+        queue = Queue(
+            stores.tasks, stores.cursors, People(300), lambda: 0.5, front_cache_seconds=0, empty_cache_seconds=0
+        )
+        self.leasing = Leasing(stores.tasks, stores.drafts, known, queue, self.clock, lease_seconds=60, max_leases=64)
+        results = Results(MemoryResults(), max_inline_bytes=16_384, max_bytes=1 << 20)
+        self.submitting = Submitting(
+            stores.tasks, stores.drafts, stores.history, results, known, MemoryAnnouncements(), self.clock, lambda _: {}
+        )
+
+    def clock(self) -> datetime:
+        return self.now
+
+    async def fill(self, slots: int, *, own: int, free: int) -> None:
+        """own: tasks of which yumi has submitted a slot already; `free` ones follow."""
+        await self.projects.add(create(PROJECT, Wish("냥이", SCHEMA, slots), created_by="", now=NOW))
+        done = Slot(SlotState.SUBMITTED, "yumi", 1)
+        rows = []
+        for rank in range(own + free):
+            task = opened(rank, slots=slots, rank=rank)
+            rows.append(new_task_document(task.with_slot(0, done) if rank < own else task))
+        await self.database["tasks"].insert_many(rows, ordered=False)
+        if own and slots > 1:
+            cursor = {"_id": f"{PROJECT}/yumi", "start": 0, "ahead": own, "behind": 0}
+            await self.database["cursors"].insert_one(cursor)
+
+    async def one(self) -> tuple[Costs, Costs]:
+        """Costs of a lease, and of its submit."""
+        self.now += timedelta(milliseconds=1)
+        before = await self._profiled()
+        (leased,) = await self.leasing.next_tasks(PROJECT, "yumi", 1, request_id="")
+        between = await self._profiled()
+        sent = Sent("yumi", Received(b"", ()), 0, "")
+        token = leased.task.slots[leased.slot].token
+        assert isinstance(await self.submitting.submit(PROJECT, leased.task.id, token, sent), Taken)
+        return _difference(before, between), _difference(between, await self._profiled())
+
+    async def _profiled(self) -> Mapping[str, int]:
+        scope = {"ns": {"$regex": rf"^{self.database.name}\.(?!system)"}, "op": {"$in": ["query", "update", "command"]}}
+        rows = await self.database["system.profile"].find(scope).to_list(None)
+        return {
+            "operations": len(rows),
+            "keys": sum(row.get("keysExamined", 0) for row in rows),
+            "documents": sum(row.get("docsExamined", 0) for row in rows),
+        }
+
+
+def _difference(before: Mapping[str, int], after: Mapping[str, int]) -> Costs:
+    return Costs(**{name: after[name] - before[name] for name in after})
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+@pytest.mark.parametrize("own", [10, OWN_TASKS])
+async def test_a_lease_and_a_submit_cost_the_same_after_ten_and_after_ten_thousand_own_tasks(
+    database: Database, slots: int, own: int
+) -> None:
+    desk = Desk(database)
+    await desk.fill(slots, own=own, free=100)
+    await database.command("profile", 2)
+    await desk.one()
+    costs = [await desk.one() for _ in range(5)]
+    await database.command("profile", 0)
+    leases, submits = [pair[0] for pair in costs], [pair[1] for pair in costs]
+    # held, requeued, front or cursor, ready, the write; with more annotations a task the cursor's write.
+    assert max(lease.operations for lease in leases) <= (5 if slots == 1 else 6)
+    assert max(lease.keys for lease in leases) <= 10
+    assert max(lease.documents for lease in leases) <= 8
+    # the task, whether its project is newer, the write.
+    assert {submit.operations for submit in submits} == {3}
+    assert max(submit.keys for submit in submits) <= 3
+    assert desk.now < LATER

@@ -1,0 +1,112 @@
+"""The read model in MongoDB: only newer rows, positions after them, generations."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest_asyncio
+
+from annostream.annotate.v1 import project_pb2, task_pb2
+from annostream.ingest.v1 import asset_pb2
+from annostream_export.outbound.mongo_model import MongoReadModel
+from annostream_export.outbound.schema import INDEXES, MIGRATIONS
+from annostream_export.ports import ModelRow
+from annostream_export.settings import Settings
+from annostream_kit import mongo
+from tests.conftest import SettingsFactory
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest_asyncio.fixture
+async def model(service_settings: SettingsFactory) -> AsyncIterator[MongoReadModel]:
+    database = mongo.connect(service_settings("export", Settings))
+    await mongo.migrate(database, MIGRATIONS)
+    await mongo.ensure_indexes(database, INDEXES)
+    yield MongoReadModel(database)
+    await database.client.drop_database(database.name)
+
+
+def _task(number: int, revision: int) -> ModelRow:
+    task = task_pb2.Task(name=f"projects/p/tasks/t{number}", state=task_pb2.Task.STATE_OPEN, revision=revision)
+    return ModelRow(task.name, revision, task)
+
+
+def _asset(number: int, path: str, revision: int = 1) -> ModelRow:
+    asset = asset_pb2.Asset(name=f"projects/p/assets/a{number}", path=path, media_type="image/jpeg")
+    asset.create_time.FromSeconds(number + 1)
+    return ModelRow(asset.name, revision, asset)
+
+
+async def test_whatever_the_order_the_greatest_revision_stays(model: MongoReadModel) -> None:
+    rows = [_task(number, revision) for number in range(10) for revision in range(1, 6)]
+    await model.write(1, [_task(number, 5) for number in range(10)], {})
+    [expected] = await model.digests([1])
+    random.Random(1).shuffle(rows)
+    for start in range(0, len(rows), 7):
+        await model.write(2, rows[start : start + 7], {})
+    assert await model.digests([2]) == [expected]
+
+
+async def test_two_writers_at_once_lose_nothing_newer(model: MongoReadModel) -> None:
+    await model.write(1, [_task(number, 2) for number in range(200)], {})
+    older, newer = [_task(number, 1) for number in range(200)], [_task(number, 2) for number in range(200)]
+    await asyncio.gather(*(model.write(2, rows, {}) for rows in (older, newer, older, newer)))
+    first, second = await model.digests([1, 2])
+    assert first == second
+
+
+async def test_positions_belong_to_a_generation_and_only_grow(model: MongoReadModel) -> None:
+    await model.write(1, [], {("t", 0): 5})
+    await model.write(1, [], {("t", 0): 3})
+    assert await model.positions(1, [("t", 0)]) == {("t", 0): 5}
+    assert await model.positions(2, [("t", 0)]) == {}
+
+
+async def test_a_moment_does_not_show_what_comes_after_it(model: MongoReadModel) -> None:
+    done = task_pb2.Task(name="projects/p/tasks/t1", state=task_pb2.Task.STATE_COMPLETED)
+    later = task_pb2.Task(name="projects/p/tasks/t2", state=task_pb2.Task.STATE_COMPLETED)
+    await model.write(1, [ModelRow(done.name, 1, done)], {})
+    async with model.at_one_moment() as view:
+        before = [task.name async for batch in view.completed_tasks("p") for task in batch]
+        await model.write(1, [ModelRow(later.name, 1, later)], {})
+        assert [task.name async for batch in view.completed_tasks("p") for task in batch] == before == [done.name]
+
+
+async def test_claims_of_a_path_are_found_by_its_folded_stem(model: MongoReadModel) -> None:
+    await model.write(1, [_asset(0, "a.JPG"), _asset(1, "A.jpg"), _asset(2, "b.jpg")], {})
+    async with model.at_one_moment() as view:
+        claims = await view.path_claims("p", ["a"])
+    assert sorted(claim.asset for claim in claims["a"]) == ["projects/p/assets/a0", "projects/p/assets/a1"]
+
+
+async def test_one_rebuild_runs_at_a_time_and_a_dead_one_is_followed(model: MongoReadModel) -> None:
+    first = await model.begin_rebuild("one", now=NOW, lease_seconds=10)
+    assert first == 2
+    assert await model.begin_rebuild("two", now=NOW, lease_seconds=10) is None
+    later = NOW + timedelta(seconds=10)
+    second = await model.begin_rebuild("two", now=later, lease_seconds=10)
+    assert second is not None
+    assert second > first
+    assert not await model.switch("one", first, now=later)
+    assert await model.switch("two", second, now=later)
+    assert await model.generation() == second
+
+
+async def test_a_generation_out_of_use_is_kept_for_a_while_and_dropped(model: MongoReadModel) -> None:
+    project = project_pb2.Project(name="projects/p")
+    await model.write(1, [ModelRow(project.name, 1, project)], {})
+    [with_rows] = await model.digests([1])
+    generation = await model.begin_rebuild("one", now=NOW, lease_seconds=10)
+    assert generation is not None
+    [empty] = await model.digests([generation])
+    assert await model.switch("one", generation, now=NOW)
+    await model.drop_unused(now=NOW + timedelta(seconds=9), keep_seconds=10)
+    assert await model.digests([1]) == [with_rows]
+    await model.drop_unused(now=NOW + timedelta(seconds=10), keep_seconds=10)
+    names = await model._database.list_collection_names()
+    assert not [name for name in names if name.endswith("_g1")]
+    assert empty != with_rows

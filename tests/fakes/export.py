@@ -1,0 +1,152 @@
+"""Export's ports in memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from annostream_export.domain.job import Fact, Made, Progress, Requested, StoredFile
+from annostream_export.ports import Cursor, RevisionConflictError
+from annostream_kit.objects import ObjectMissingError
+
+Resource = TypeVar("Resource", bound=Made)
+
+
+class MemoryJobs(Generic[Resource]):
+    """annostream_export.ports.Jobs; `facts` are those saved."""
+
+    def __init__(self) -> None:
+        self.facts: list[Fact[Resource]] = []
+        self._made: dict[str, Resource] = {}
+        self._requests: dict[str, str] = {}
+        self._numbers: dict[str, int] = {}
+
+    async def create(self, project: str, request_key: str, make: Callable[[int], Requested[Resource]]) -> Resource:
+        self._numbers[project] = self._numbers.get(project, 0) + 1
+        if request_key in self._requests:
+            return self._made[self._requests[request_key]]
+        made = make(self._numbers[project]).after
+        self._made[made.name] = made
+        self._requests[request_key] = made.name
+        return made
+
+    async def by_request(self, request_key: str) -> Resource | None:
+        return self._made.get(self._requests.get(request_key, ""))
+
+    async def get(self, name: str) -> Resource | None:
+        return self._made.get(name)
+
+    async def listed(self, project: str, after: Cursor | None, limit: int) -> list[Resource]:
+        rows = sorted((_cursor(made), made.name) for made in self._made.values() if made.project == project)
+        return [self._made[name] for cursor, name in reversed(rows) if after is None or cursor < after][:limit]
+
+    async def due(self, now: datetime, limit: int) -> list[Resource]:
+        waiting = [made for made in self._made.values() if not made.state.final and made.job.until <= now]
+        return sorted(waiting, key=lambda made: made.job.until)[:limit]
+
+    async def save(self, fact: Fact[Resource]) -> None:
+        stored = self._made.get(fact.after.name)
+        if stored is not None and (stored.revision, stored.job) == (fact.after.revision, fact.after.job):
+            return
+        if stored is None or stored.revision != fact.after.revision - 1:
+            raise RevisionConflictError(fact.after.name)
+        self._made[fact.after.name] = fact.after
+        self.facts.append(fact)
+
+    async def renew(self, made: Resource, until: datetime, progress: Progress) -> bool:
+        stored = self._made.get(made.name)
+        if stored is None or stored.revision != made.revision:
+            return False
+        self._made[made.name] = replace(stored, job=replace(stored.job, until=until), progress=progress)
+        return True
+
+
+def _cursor(made: Made) -> Cursor:
+    return round(made.create_time.timestamp() * 1_000_000), made.name
+
+
+class MemoryFiles:
+    """annostream_export.ports.ExportFiles."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, int, int], StoredFile] = {}
+
+    async def add(self, export: str, run: int, first: int, files: Sequence[StoredFile]) -> None:
+        self._rows |= {(export, run, first + place): file for place, file in enumerate(files)}
+
+    async def all(self, export: str, run: int) -> AsyncIterator[StoredFile]:
+        for file in await self.page(export, run, 0, len(self._rows)):
+            yield file
+
+    async def page(self, export: str, run: int, first: int, limit: int) -> list[StoredFile]:
+        keys = sorted(key for key in self._rows if key[:2] == (export, run) and key[2] >= first)
+        return [self._rows[key] for key in keys[:limit]]
+
+    async def drop_before(self, export: str, run: int) -> None:
+        self._rows = {key: file for key, file in self._rows.items() if key[0] != export or key[1] >= run}
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryListed:
+    key: str
+    size_bytes: int
+
+
+class MemoryWriter:
+    """Nothing is visible before close."""
+
+    def __init__(self, objects: dict[str, bytes], key: str) -> None:
+        self._objects, self._key = objects, key
+        self._data = bytearray()
+
+    async def write(self, data: bytes) -> None:
+        self._data += data
+
+    async def close(self) -> None:
+        self._objects[self._key] = bytes(self._data)
+
+
+class MemoryBucket:
+    """annostream_export.ports.Bucket."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def uri(self, key: str) -> str:
+        return f"s3://memory/{key}"
+
+    async def get(self, key: str) -> bytes:
+        try:
+            return self.objects[key]
+        except KeyError as error:
+            raise ObjectMissingError(key) from error
+
+    async def put(self, key: str, data: bytes | Path, *, media_type: str = "") -> None:  # noqa: ARG002
+        self.objects[key] = data if isinstance(data, bytes) else data.read_bytes()
+
+    async def put_new(self, key: str, data: bytes | Path, *, media_type: str = "") -> bool:
+        if key in self.objects:
+            return False
+        await self.put(key, data, media_type=media_type)
+        return True
+
+    async def size_of(self, key: str) -> int | None:
+        return len(self.objects[key]) if key in self.objects else None
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self.objects.pop(key, None)
+
+    async def list(self, prefix: str) -> AsyncIterator[MemoryListed]:
+        for key in sorted(self.objects):
+            if key.startswith(prefix):
+                yield MemoryListed(key, len(self.objects[key]))
+
+    def writer(self, key: str, *, media_type: str = "") -> MemoryWriter:  # noqa: ARG002
+        return MemoryWriter(self.objects, key)
+
+    def presigned_get(self, key: str, *, media_type: str = "", file_name: str = "") -> str:  # noqa: ARG002
+        return f"https://memory/{key}"

@@ -1,0 +1,55 @@
+"""Ports follow from the first one, and never meet."""
+
+import socket
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from annostream_embedded.data_directory import DataDirectory
+from annostream_embedded.errors import EmbeddedError
+from annostream_embedded.ports import DEFAULT_FIRST_PORT, SERVER_PORTS, Ports, choose
+
+
+@given(first=st.integers(1024, 60_000), replicas=st.integers(1, 40))
+def test_no_two_processes_share_a_port(first: int, replicas: int) -> None:
+    ports = Ports(first, replicas).all()
+    assert len(ports) == len(set(ports)) == len(SERVER_PORTS) + 3 * replicas
+    assert min(ports) == first
+
+
+@given(replicas=st.integers(1, 39))
+def test_one_replica_more_moves_none_of_the_others(replicas: int) -> None:
+    assert set(Ports(7401, replicas).all()) < set(Ports(7401, replicas + 1).all())
+
+
+def test_the_default_ports_are_those_of_the_documentation() -> None:
+    ports = Ports(DEFAULT_FIRST_PORT, replicas=2)
+    assert [ports.service(name, 0) for name in ("ingest", "annotate", "export")] == [7401, 7402, 7403]
+    assert [ports.service(name, 1) for name in ("ingest", "annotate", "export")] == [7404, 7405, 7406]
+    assert ports.server("mongodb") == 7410
+
+
+def test_a_taken_port_of_a_chosen_range_is_refused_by_number(tmp_path: Path) -> None:
+    free = choose(DataDirectory.at(tmp_path), 0, 1).first
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", free + 1))
+        other.listen()
+        with pytest.raises(EmbeddedError, match=rf"Port {free + 1} is in use .*--ports-from"):
+            choose(DataDirectory.at(tmp_path), free, 1)
+
+
+def test_picked_ports_are_found_again_while_they_are_free(tmp_path: Path) -> None:
+    data = DataDirectory.at(tmp_path)
+    first = choose(data, 0, 1).first
+    assert choose(data, 0, 1).first == first
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", first))
+        other.listen()
+        assert choose(data, 0, 1).first != first
+
+
+def test_a_range_beyond_the_last_port_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EmbeddedError, match="--ports-from 65500"):
+        choose(DataDirectory.at(tmp_path), 65_500, 1)

@@ -1,0 +1,121 @@
+"""The runner: what becomes of a job whose making succeeds, waits or fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+from annostream_export.domain.job import Failed, Finished, PutBack, Started, State
+from annostream_export.domain.snapshot import Snapshot, SnapshotContent, publish, request
+from annostream_export.use_cases.runner import NotYetError, Report, Runner
+from annostream_kit.errors import DependencyAwayError, FailedPrecondition
+from tests.fakes.export import MemoryJobs
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+CONTENT = SnapshotContent("digest", "key", 1, 2, 3, 4, START, ())
+Make = Callable[[Snapshot, Report], Awaitable[Finished[Snapshot]]]
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+async def _made(snapshot: Snapshot, _: Report) -> Finished[Snapshot]:
+    return publish(snapshot, CONTENT, now=START)
+
+
+def _raising(error: Exception) -> Make:
+    async def make(_: Snapshot, __: Report) -> Finished[Snapshot]:
+        raise error
+
+    return make
+
+
+async def _steps(make: Make, count: int = 1) -> tuple[MemoryJobs[Snapshot], list[type]]:
+    """The kinds of facts that so many steps save, a hundred seconds apart."""
+    jobs: MemoryJobs[Snapshot] = MemoryJobs()
+    await jobs.create("p", "one", lambda number: request("p", number, {}, now=START))
+    time = Time()
+    runner = Runner(jobs, make, time, holder="a", lease_seconds=10, max_attempts=3, poll_seconds=1)
+    for _ in range(count):
+        await runner.step()
+        time.now += timedelta(seconds=100)
+    return jobs, [type(fact) for fact in jobs.facts]
+
+
+async def _only(jobs: MemoryJobs[Snapshot]) -> Snapshot:
+    found = await jobs.get("projects/p/snapshots/v1")
+    assert found is not None
+    return found
+
+
+async def test_a_job_is_claimed_made_and_finished() -> None:
+    jobs, kinds = await _steps(_made, 2)
+    assert kinds == [Started, Finished]
+    assert (await _only(jobs)).content == CONTENT
+
+
+async def test_while_a_dependency_is_away_no_attempt_is_counted() -> None:
+    jobs, kinds = await _steps(_raising(DependencyAwayError("S3")), 6)
+    assert kinds == [Started, PutBack] * 6
+    assert (await _only(jobs)).job.failures == 0
+
+
+async def test_what_is_not_there_yet_is_waited_for() -> None:
+    jobs, kinds = await _steps(_raising(NotYetError("snapshot")), 6)
+    assert kinds == [Started, PutBack] * 6
+    assert (await _only(jobs)).state is State.PENDING
+
+
+async def test_a_refusal_ends_the_job_at_once_with_its_reason() -> None:
+    jobs, kinds = await _steps(_raising(FailedPrecondition("IMAGE_MISSING", "It is gone.")))
+    assert kinds == [Started, Failed]
+    failure = (await _only(jobs)).failure
+    assert failure is not None
+    assert (failure.reason, failure.message) == ("IMAGE_MISSING", "It is gone.")
+
+
+async def test_a_fault_of_ours_is_tried_again_a_bounded_number_of_times() -> None:
+    _, kinds = await _steps(_raising(RuntimeError("bug")), 5)
+    assert kinds == [Started, PutBack, Started, PutBack, Started, Failed]
+
+
+async def test_a_job_that_was_taken_over_is_not_saved_by_its_old_runner() -> None:
+    jobs: MemoryJobs[Snapshot] = MemoryJobs()
+    await jobs.create("p", "one", lambda number: request("p", number, {}, now=START))
+    time, taking = Time(), list[asyncio.Task[bool]]()
+
+    async def overtaken(snapshot: Snapshot, report: Report) -> Finished[Snapshot]:
+        time.now += timedelta(seconds=11)
+        other = Runner(jobs, _made, time, holder="b", lease_seconds=10, max_attempts=3, poll_seconds=1)
+        taking.append(asyncio.create_task(other.step()))
+        await asyncio.shield(taking[0])
+        return await _made(snapshot, report)
+
+    await Runner(jobs, overtaken, time, holder="a", lease_seconds=10, max_attempts=3, poll_seconds=1).step()
+    await taking[0]
+    assert [type(fact) for fact in jobs.facts] == [Started, Started, Finished]
+    assert (await _only(jobs)).job.run == 2
+
+
+async def test_a_runner_that_is_stopped_lets_go_of_its_job() -> None:
+    begun = asyncio.Event()
+
+    async def endless(_: Snapshot, __: Report) -> Finished[Snapshot]:
+        begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    jobs: MemoryJobs[Snapshot] = MemoryJobs()
+    await jobs.create("p", "one", lambda number: request("p", number, {}, now=START))
+    runner = Runner(jobs, endless, Time(), holder="a", lease_seconds=10, max_attempts=3, poll_seconds=1)
+    running = asyncio.create_task(runner.run())
+    await begun.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert [type(fact) for fact in jobs.facts] == [Started, PutBack]

@@ -1,0 +1,146 @@
+"""Hiding, purging and sweeping."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from annostream_ingest.domain.asset import AssetDeleted, AssetPurged, State
+from annostream_ingest.domain.blob import BlobState
+from annostream_kit.errors import DependencyAwayError, InvalidArgument, NotFound
+from tests.fakes.ingest import Bytes
+from tests.unit.ingest.making import PHOTO, Made, arrival
+
+
+async def test_delete_hides_and_is_safe_to_repeat() -> None:
+    made = Made()
+    asset = (await made.taken()).asset
+    for _ in range(2):
+        deleted = await made.removal.delete("cats", [asset.id, asset.id])
+        assert [(each.state, each.revision) for each in deleted] == [(State.DELETED, 2)]
+    assert [type(fact) for fact in made.assets.facts[1:]] == [AssetDeleted]
+    assert made.objects.rows
+
+
+async def test_an_unknown_name_is_refused_and_nothing_is_hidden() -> None:
+    made = Made()
+    asset = (await made.taken()).asset
+    with pytest.raises(NotFound, match="ASSET_NOT_FOUND"):
+        await made.removal.delete("cats", [asset.id, "nobody"])
+    assert len(made.assets.facts) == 1
+
+
+async def test_more_than_500_names_are_refused() -> None:
+    with pytest.raises(InvalidArgument, match="TOO_MANY_NAMES"):
+        await Made().removal.delete("cats", [f"a{n}" for n in range(501)])
+
+
+async def test_a_purge_needs_a_reason() -> None:
+    with pytest.raises(InvalidArgument, match="REASON_REQUIRED"):
+        await Made().removal.purge("cats", ["a"], reason=" ", by="users/owner")
+
+
+async def test_a_purge_removes_bytes_and_thumbnail_and_is_safe_to_repeat() -> None:
+    made = Made()
+    asset = (await made.taken()).asset
+    for _ in range(2):
+        purged = await made.removal.purge("cats", [asset.id], reason="asked to", by="users/owner")
+        assert [(each.state, each.revision) for each in purged] == [(State.PURGED, 2)]
+    assert not made.objects.rows
+    assert not made.blobs.rows
+    assert [type(fact) for fact in made.assets.facts[1:]] == [AssetPurged]
+
+
+async def test_bytes_that_another_asset_has_stay() -> None:
+    made = Made()
+    one = (await made.taken(dedupe_key="k1")).asset
+    two = (await made.taken(dedupe_key="k2")).asset
+    await made.removal.purge("cats", [one.id], reason="r", by="b")
+    assert len(made.objects.rows) == 2
+    await made.removal.purge("cats", [two.id], reason="r", by="b")
+    assert not made.objects.rows
+
+
+async def test_a_purge_that_broke_off_is_finished_by_the_sweeper() -> None:
+    made = Made()
+    asset = (await made.taken()).asset
+    made.objects.away = True
+    with pytest.raises(DependencyAwayError):
+        await made.removal.purge("cats", [asset.id], reason="r", by="b")
+    made.objects.away = False
+    made.clock.move(hours=1)
+    await made.sweeper.sweep()
+    assert not made.objects.rows
+    assert not made.blobs.rows
+
+
+async def test_bytes_without_an_asset_are_swept_after_the_grace_period() -> None:
+    made = Made()
+    orphan = (await made.taken()).asset
+    made.assets.rows.clear()
+    made.clock.move(hours=23)
+    await made.sweeper.sweep()
+    assert made.objects.rows
+    made.clock.move(hours=2)
+    await made.sweeper.sweep()
+    assert not made.objects.rows
+    assert orphan.sha256 not in {key[1] for key in made.blobs.rows}
+
+
+async def test_bytes_with_an_asset_are_looked_at_once_and_stay() -> None:
+    made = Made()
+    await made.taken()
+    made.clock.move(hours=25)
+    await made.sweeper.sweep()
+    assert len(made.objects.rows) == 2
+    assert [row.blob.state for row in made.blobs.rows.values()] == [BlobState.PRESENT]
+    assert await made.blobs.due(made.clock(), 10) == []
+
+
+async def test_bytes_that_are_touched_again_are_not_swept() -> None:
+    made = Made()
+    taken = await made.taken()
+    made.assets.rows.clear()
+    made.clock.move(hours=23)
+    await made.intake().take(arrival(), Bytes(PHOTO))
+    made.assets.rows.clear()
+    made.clock.move(hours=2)
+    await made.sweeper.sweep()
+    assert taken.asset.thumbnail_key in made.objects.rows
+
+
+async def test_old_rejections_are_dropped() -> None:
+    made = Made()
+    await made.intake().take(arrival(), Bytes(b"bad"))
+    made.clock.move(days=29)
+    await made.sweeper.sweep()
+    assert made.rejections.rows
+    made.clock.move(days=2)
+    await made.sweeper.sweep()
+    assert not made.rejections.rows
+
+
+async def test_bytes_whose_eraser_died_are_not_taken_for_present_where_an_asset_came_between() -> None:
+    made = Made()
+    asset = (await made.taken()).asset
+    content = ("cats", asset.sha256)
+    await made.blobs.begin_deletion(content, untouched_since=made.clock(), now=made.clock())
+    made.objects.rows.clear()
+    made.clock.move(hours=1)
+    await made.sweeper.sweep()
+    assert made.blobs.rows[content].blob.state is BlobState.MENDING
+    assert (await made.taken()).duplicate
+    assert len(made.objects.rows) == 2
+
+
+async def test_many_bytes_that_wait_to_be_mended_do_not_keep_the_sweeper(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("annostream_ingest.use_cases.removal._BATCH", 1)
+    made = Made()
+    asset = (await made.taken()).asset
+    row = made.blobs.rows["cats", asset.sha256]
+    row.blob = replace(row.blob, state=BlobState.MENDING)
+    made.clock.move(hours=25)
+    await asyncio.wait_for(made.sweeper.sweep(), 5)
+    assert await made.blobs.due(made.clock(), 10) == []

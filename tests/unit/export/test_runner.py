@@ -103,6 +103,28 @@ async def test_a_job_that_was_taken_over_is_not_saved_by_its_old_runner() -> Non
     assert (await _only(jobs)).job.run == 2
 
 
+class _SlowJobs(MemoryJobs[Snapshot]):
+    """Lets others look between a look and a claim, as a server does."""
+
+    async def due(self, now: datetime, limit: int) -> list[Snapshot]:
+        found = await super().due(now, limit)
+        await asyncio.sleep(0)
+        return found
+
+
+async def test_two_loops_of_a_runner_that_claim_in_the_same_moment_make_the_job_once() -> None:
+    jobs, runs = _SlowJobs(), list[str]()
+    await jobs.create("p", "one", lambda number: request("p", number, {}, now=START))
+
+    async def make(snapshot: Snapshot, report: Report) -> Finished[Snapshot]:
+        runs.append(snapshot.job.holder)
+        return await _made(snapshot, report)
+
+    runner = Runner(jobs, make, Time(), holder="a", lease_seconds=10, max_attempts=3, poll_seconds=1)
+    assert sorted(await asyncio.gather(runner.step(), runner.step())) == [False, True]
+    assert len(runs) == 1
+
+
 async def test_a_runner_that_is_stopped_lets_go_of_its_job() -> None:
     begun = asyncio.Event()
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
+from itertools import count
 from typing import Generic, TypeVar
 
 import structlog
@@ -70,7 +71,8 @@ class Runner(Generic[Resource]):
         self._jobs = jobs
         self._make = make
         self._clock = clock
-        self._holder = holder
+        # Each claim has a holder of its own: two loops that claim in the same moment must not take one for the other.
+        self._holders = (f"{holder}/{number}" for number in count())
         self._lease_seconds = lease_seconds
         self._max_attempts = max_attempts
         self._poll_seconds = poll_seconds
@@ -99,7 +101,7 @@ class Runner(Generic[Resource]):
         now = self._clock()
         for made in await self._jobs.due(now, _CANDIDATES):
             fact = claim(
-                made, self._holder, now=now, lease_seconds=self._lease_seconds, max_attempts=self._max_attempts
+                made, next(self._holders), now=now, lease_seconds=self._lease_seconds, max_attempts=self._max_attempts
             )
             if fact is None:
                 continue

@@ -92,7 +92,7 @@ def test_mongodb_takes_no_anonymous_caller(world: World) -> None:
 def test_s3_takes_no_wrong_key(world: World) -> None:
     bucket = world.endpoints["s3"]["bucket"]
     with pytest.raises(ClientError, match=r"SignatureDoesNotMatch|InvalidAccessKeyId|AccessDenied|403"):
-        world.s3(secret_key="wrong").list_objects_v2(Bucket=bucket)
+        world.bucket.client(secret_key="wrong").list_objects_v2(Bucket=bucket)
 
 
 def test_endpoints_are_readable_by_their_owner_alone(world: World) -> None:

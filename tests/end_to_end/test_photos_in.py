@@ -30,10 +30,10 @@ async def test_every_blob_is_named_by_its_sha256(world: World) -> None:
     project = await world.project("blobs")
     await world.stream(project.name, [(f"{n}.jpg", photo(1000 + n)) for n in range(10)])
     bucket = world.endpoints["s3"]["bucket"]
-    keys = world.keys(f"{project.name}/blobs/")
+    keys = world.bucket.keys(f"{project.name}/blobs/")
     assert len(keys) == 10
     for key in keys:
-        assert hashlib.sha256(world.object(f"s3://{bucket}/{key}")).hexdigest() == key.rsplit("/", 1)[-1]
+        assert hashlib.sha256(world.bucket.get(f"s3://{bucket}/{key}")).hexdigest() == key.rsplit("/", 1)[-1]
 
 
 async def test_a_bad_photo_fails_alone_and_says_why(world: World) -> None:

@@ -97,7 +97,7 @@ async def assert_nothing_is_lost(world: World, project: str, ledger: Ledger) -> 
     """Every acknowledged asset has blob, record, task and one effect; every acknowledged submit is exported once."""
     assert ledger.assets, "the workload did nothing"
     records = {asset.name: asset for asset in await world.assets(project)}
-    keys = set(await asyncio.to_thread(world.keys, f"{project}/blobs/"))
+    keys = set(await asyncio.to_thread(world.bucket.keys, f"{project}/blobs/"))
     for name, sha256 in ledger.assets.items():
         assert records[name].sha256 == sha256
         assert records[name].blob_key in keys
@@ -122,7 +122,7 @@ async def assert_nothing_is_lost(world: World, project: str, ledger: Ledger) -> 
 async def _assert_blobs_are_what_they_say(world: World, keys: list[str]) -> None:
     bucket = world.endpoints["s3"]["bucket"]
     for key in keys:
-        data = await asyncio.to_thread(world.object, f"s3://{bucket}/{key}")
+        data = await asyncio.to_thread(world.bucket.get, f"s3://{bucket}/{key}")
         assert hashlib.sha256(data).hexdigest() == key.rsplit("/", 1)[-1]
 
 

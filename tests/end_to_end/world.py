@@ -13,10 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import aiohttp
-import boto3
 import grpc
 import numpy as np
-from botocore.config import Config
 from PIL import Image
 
 from annostream.annotate.v1 import annotate_service_pb2 as annotate_api
@@ -27,6 +25,7 @@ from annostream.export.v1.export_service_pb2_grpc import ExportServiceStub
 from annostream.ingest.v1 import asset_pb2, ingest_service_pb2
 from annostream.ingest.v1.ingest_service_pb2_grpc import IngestServiceStub
 from annostream_embedded.stack import Stack
+from tests.end_to_end.bucket import Bucket
 
 Answer = TypeVar("Answer")
 LABELS = ("순이", "유미", "렝가")
@@ -81,6 +80,7 @@ class World:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.endpoints = stack.endpoints
+        self.bucket = Bucket(self.endpoints["s3"])
         self._tokens: dict[str, str] = {}
         options = [("grpc.max_receive_message_length", 64 << 20), ("grpc.max_send_message_length", 64 << 20),
                    ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1000),
@@ -276,7 +276,7 @@ class World:
             get = export_service_pb2.GetExportRequest(name=export.name)
             export = (await self.call(self.export.GetExport, get)).export
         assert export.state == export_pb2.Export.STATE_COMPLETED, export
-        data = await asyncio.to_thread(self.object, export.uri)
+        data = await asyncio.to_thread(self.bucket.get, export.uri)
         assert hashlib.sha256(data).hexdigest() == export.files[0].sha256
         return export, data
 
@@ -284,30 +284,6 @@ class World:
         async with aiohttp.ClientSession() as session, session.get(url) as answer:
             assert answer.status == 200, await answer.text()
             return await answer.read()
-
-    # Stores, as other people's clients see them
-
-    def s3(self, **changes: str) -> Any:
-        """boto3's client has no types of its own."""
-        s3 = {**self.endpoints["s3"], **changes}
-        return boto3.client(
-            "s3",
-            endpoint_url=s3["endpoint_url"],
-            region_name=s3["region"],
-            aws_access_key_id=s3["access_key"],
-            aws_secret_access_key=s3["secret_key"],
-            config=Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"max_attempts": 5}),
-        )
-
-    def object(self, uri: str) -> bytes:
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
-        body: bytes = self.s3().get_object(Bucket=bucket, Key=key)["Body"].read()
-        return body
-
-    def keys(self, prefix: str) -> list[str]:
-        pages = self.s3().get_paginator("list_objects_v2")
-        bucket = self.endpoints["s3"]["bucket"]
-        return [o["Key"] for page in pages.paginate(Bucket=bucket, Prefix=prefix) for o in page.get("Contents", [])]
 
 
 async def _parts(

@@ -11,7 +11,7 @@ import sys
 import zipfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -86,6 +86,13 @@ class Upstreams:
             event = event_of(message, source="test", subject=subject, revision=revision, time=datetime.now(UTC))
             records.append(Record(topic, subject.encode(), event.data, to_headers(event)))
         await self._producers[topic].publish(records)
+
+    async def say_by_reference(self, topic: str, key: str, fact: tuple[Message, str, int]) -> None:
+        """Publishes (event, subject, revision) whose bytes lie under `key` in S3, or should."""
+        message, subject, revision = fact
+        event = event_of(message, source="test", subject=subject, revision=revision, time=datetime.now(UTC))
+        referring = replace(event, data=b"", dataref=self.objects.uri(key))
+        await self._producers[topic].publish([Record(topic, subject.encode(), b"", to_headers(referring))])
 
 
 class _Ingest(ingest_grpc.IngestServiceServicer):

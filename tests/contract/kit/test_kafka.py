@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
-from aiokafka.errors import MessageSizeTooLargeError
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
 
 from annostream_kit.errors import DependencyAwayError, MisconfiguredError
 from annostream_kit.kafka import MissingTopicError, Producer, Subscription, TopicReader
@@ -231,3 +232,19 @@ async def test_a_whole_topic_is_read_up_to_the_ends_that_were_asked(
     assert {key: text_of([r for r in found if r.key == key.encode()]) for key in "abcd"} == dict.fromkeys(
         "abcd", "12345"
     )
+
+
+async def test_kafka_that_goes_away_while_a_topic_is_read_is_said_to_be_away(
+    producer: Producer, reader: TopicReader, new_topic: NewTopicFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = await new_topic(1)
+    await producer.publish(letters(topic, "a"))
+
+    async def broken(_consumer: AIOKafkaConsumer, _partition: TopicPartition) -> int:
+        raise KafkaConnectionError
+
+    # A fault put into the real client: which call meets the death of a real broker is up to chance.
+    monkeypatch.setattr(AIOKafkaConsumer, "position", broken)
+    with pytest.raises(DependencyAwayError):
+        async for _ in reader.read_from_start({(topic, 0): 1}, max_records=1):
+            pass

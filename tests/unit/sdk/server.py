@@ -257,8 +257,9 @@ class Exporting(export_service_pb2_grpc.ExportServiceServicer):
     ) -> AsyncIterator[export_api.RebuildReadModelResponse]:
         yield export_api.RebuildReadModelResponse(records_read=1, records_total=2)
         yield export_api.RebuildReadModelResponse(
-            records_read=2, records_total=2, digest_before="d1", digest_after="d2" if self.false_digest else "d1"
-        )
+            records_read=2, records_total=2, digest_before="d1", digest_after="d2" if self.false_digest else "d1",
+            records_skipped=3 if self.false_digest else 0,
+        )  # fmt: skip
 
     def _url(self, name: str) -> export_api.GetExportUrlsResponse.FileUrl:
         content = self.files[name]

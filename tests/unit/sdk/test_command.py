@@ -197,6 +197,8 @@ async def test_a_rebuild_prints_both_digests_and_exits_1_when_they_differ(run: R
     assert (same.code, other.code) == (0, 1)
     assert cast(Any, same.document)["digest_after"] == "d1"
     assert "digests differ" in other.err
+    assert "3 records" in other.err
+    assert "3 records" not in same.err
 
 
 async def test_events_are_republished_by_name_of_the_service(run: Run) -> None:

@@ -88,7 +88,10 @@ class TopicReader:
     async def read_from_start(
         self, until: Mapping[Partition, int], *, max_records: int
     ) -> AsyncIterator[dict[Partition, list[Record]]]:
-        """Batches of every partition in `until`, from its first record up to (not with) that offset."""
+        """Batches of every partition in `until`, from its first record up to (not with) that offset.
+
+        Raises DependencyAwayError where Kafka is away; then read from the start again.
+        """
         consumer = AIOKafkaConsumer(
             **connection(self._settings, "rebuild"),
             enable_auto_commit=False,
@@ -109,7 +112,8 @@ class TopicReader:
                     for tp, records in batches.items()
                 }
                 # The position passes records that compaction or an aborted transaction has taken away.
-                done = [tp for tp, end in left.items() if await consumer.position(tp) >= end]
+                with kafka_errors():
+                    done = [tp for tp, end in left.items() if await consumer.position(tp) >= end]
                 for tp in done:
                     consumer.pause(tp)
                     del left[tp]

@@ -26,10 +26,16 @@ async def rebuild_export(session: Session) -> Exit:
     else:
         facts = {
             "records": last.records_read,
+            "records skipped": last.records_skipped,
             "digest before": last.digest_before,
             "digest after": last.digest_after,
         }
         session.print_facts(facts)
+    if last.records_skipped:
+        session.remark(
+            f"{last.records_skipped} records are unreadable or their bytes are gone, as the dead letters say too: "
+            "see the service's log (event_passed_over), and `annostream dlq list`."
+        )
     if last.digest_before and last.digest_before != last.digest_after:
         session.remark("The digests differ: the old read model was not what the events say, or events came in between.")
         return Exit.REFUSED

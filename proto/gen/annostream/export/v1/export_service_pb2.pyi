@@ -483,11 +483,16 @@ class RebuildReadModelResponse(_message.Message):
     RECORDS_TOTAL_FIELD_NUMBER: _builtins.int
     DIGEST_BEFORE_FIELD_NUMBER: _builtins.int
     DIGEST_AFTER_FIELD_NUMBER: _builtins.int
+    RECORDS_SKIPPED_FIELD_NUMBER: _builtins.int
     records_read: _builtins.int
     records_total: _builtins.int
     digest_before: _builtins.str
     """SHA-256 over the read model's canonical rows before and after; the last answer alone has them."""
     digest_after: _builtins.str
+    records_skipped: _builtins.int
+    """So far: records passed over for a fault of their own (unreadable, or their large result is gone from S3), which
+    the normal consumer keeps with the dead letters. The log names each.
+    """
     def __init__(
         self,
         *,
@@ -495,10 +500,11 @@ class RebuildReadModelResponse(_message.Message):
         records_total: _builtins.int = ...,
         digest_before: _builtins.str = ...,
         digest_after: _builtins.str = ...,
+        records_skipped: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest_after", b"digest_after", "digest_before", b"digest_before", "records_read", b"records_read", "records_total", b"records_total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest_after", b"digest_after", "digest_before", b"digest_before", "records_read", b"records_read", "records_skipped", b"records_skipped", "records_total", b"records_total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

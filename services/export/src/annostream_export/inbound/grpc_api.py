@@ -105,6 +105,7 @@ class ExportServicer(grpc_api.ExportServiceServicer):
             yield api.RebuildReadModelResponse(
                 records_read=progress.read,
                 records_total=progress.total,
+                records_skipped=progress.skipped,
                 digest_before=progress.digest_before,
                 digest_after=progress.digest_after,
             )

@@ -13,13 +13,16 @@ from annostream_export.domain.snapshot import behind
 from annostream_export.ports import Clock, ModelRow, ReadModel
 from annostream_export.use_cases.projection import ANNOTATE_TOPIC, INGEST_TOPIC, TYPES, project_event
 from annostream_kit.errors import Aborted, FailedPrecondition, Refused
-from annostream_kit.events import event_type, from_headers
+from annostream_kit.events import Event, event_type, from_headers
+from annostream_kit.failures import is_dependency_away, is_misconfigured
 from annostream_kit.ids import random_id
 from annostream_kit.records import Partition, Record
 
 log = structlog.get_logger()
 _BATCH_RECORDS = 2_000
+_BATCH_BYTES = 32 << 20
 _POLL_SECONDS = 0.05
+_AWAY_SECONDS = 0.5
 
 
 class Topics(Protocol):
@@ -33,10 +36,14 @@ class Topics(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RebuildProgress:
-    """Offsets passed and to pass; the digests of the model before and after come with the last one."""
+    """Offsets passed and to pass; the digests of the model before and after come with the last one.
+
+    skipped: records passed over for a fault of their own, which the consumer keeps with the dead letters.
+    """
 
     read: int
     total: int
+    skipped: int = 0
     digest_before: str = ""
     digest_after: str = ""
 
@@ -79,22 +86,23 @@ class Rebuild:
 
     async def _fill(self, holder: str, generation: int) -> AsyncIterator[RebuildProgress]:
         until = await self._ends()
-        total, passed = sum(until.values()), dict.fromkeys(until, 0)
+        total, passed, skipped = sum(until.values()), dict.fromkeys(until, 0), 0
         async for batch in self._topics.read_from_start(until, max_records=_BATCH_RECORDS):
             records = [record for found in batch.values() for record in found]
             if not records:
                 continue
-            await self._model.write(generation, await self._rows(records), {})
+            skipped += await self._write(generation, records)
             passed |= {where: found[-1].offset + 1 for where, found in batch.items() if found}
-            yield RebuildProgress(sum(passed.values()), total)
+            yield RebuildProgress(sum(passed.values()), total, skipped)
         await self._model.write(generation, [], until)
         await self._wait_for_live(until)
         before = await self._model.generation()
         digests = await self._model.digests([before, generation])
         if not await self._model.switch(holder, generation, now=self._clock()):
             raise Aborted("REBUILD_OVERTAKEN", "This rebuild lost its lease to another one: start it again.")
-        log.info("read_model_rebuilt", generation=generation, records=total, equal=digests[0] == digests[1])
-        yield RebuildProgress(total, total, *digests)
+        equal = digests[0] == digests[1]
+        log.info("read_model_rebuilt", generation=generation, records=total, skipped=skipped, equal=equal)
+        yield RebuildProgress(total, total, skipped, *digests)
 
     async def _ends(self) -> dict[Partition, int]:
         return {
@@ -103,20 +111,48 @@ class Rebuild:
             for partition, offset in (await self._topics.end_offsets(topic)).items()
         }
 
-    async def _rows(self, records: Sequence[Record]) -> list[ModelRow]:
-        rows = []
+    async def _write(self, generation: int, records: Sequence[Record]) -> int:
+        """Writes rows in bulks of bounded bytes; answers how many records were passed over."""
+        rows, held, skipped = list[ModelRow](), 0, 0
         for record in records:
-            if event_type(record.headers) not in TYPES:
+            kind = event_type(record.headers)
+            if kind and kind not in TYPES:
                 continue
+            row, size = await self._row(record)
+            held += size
+            if row is None:
+                skipped += 1
+            else:
+                rows.append(row)
+            if held >= _BATCH_BYTES:
+                await self._model.write(generation, rows, {})
+                rows, held = [], 0
+        await self._model.write(generation, rows, {})
+        return skipped
+
+    async def _row(self, record: Record) -> tuple[ModelRow | None, int]:
+        """A row and the bytes of its event; None for a record at fault, which the consumer keeps as a dead letter."""
+        try:
+            event = await self._event(record)
+            return project_event(event), len(event.data)
+        except Exception as error:  # whatever it is, the message stops nothing
+            if is_misconfigured(error):
+                raise
+            _log_skipped(record, error)
+            return None, 0
+
+    async def _event(self, record: Record) -> Event:
+        """With its bytes; waits for as long as S3 is away."""
+        event = from_headers(record.headers, record.value)
+        while event.dataref:
             try:
-                event = from_headers(record.headers, record.value)
-                if event.dataref:
-                    event = replace(event, data=await self._fetch(event.dataref))
-                rows.append(project_event(event))
-            except Refused as error:
-                # The consumer has put it with the dead letters.
-                log.warning("event_passed_over", topic=record.topic, offset=record.offset, reason=error.reason)
-        return rows
+                return replace(event, data=await self._fetch(event.dataref))
+            except Exception as error:
+                if not is_dependency_away(error):
+                    raise
+                log.warning("rebuild_waits", error=str(error)[:200])
+                await asyncio.sleep(_AWAY_SECONDS)
+        return event
 
     async def _wait_for_live(self, until: Mapping[Partition, int]) -> None:
         """So that both digests show the same events; a consumer that is too far behind is no reason to wait on."""
@@ -131,3 +167,9 @@ class Rebuild:
         while True:
             await asyncio.sleep(self._lease_seconds / 3)
             await self._model.renew_rebuild(holder, now=self._clock(), lease_seconds=self._lease_seconds)
+
+
+def _log_skipped(record: Record, error: Exception) -> None:
+    reason = error.reason if isinstance(error, Refused) else type(error).__name__
+    where = f"{record.topic}/{record.partition}/{record.offset}"
+    log.warning("event_passed_over", record=where, reason=reason, error=str(error)[:300])

@@ -12,6 +12,7 @@ from annostream_annotate.domain.project import Wish, create
 from annostream_annotate.domain.task import Slot, SlotState
 from annostream_annotate.outbound.documents import new_task_document
 from annostream_annotate.use_cases.known_projects import KnownProjects
+from annostream_annotate.use_cases.leased_tasks import LeasedTasks
 from annostream_annotate.use_cases.leasing import Leasing
 from annostream_annotate.use_cases.queue import People, Queue
 from annostream_annotate.use_cases.results import Received, Results
@@ -43,10 +44,21 @@ class Desk:
         queue = Queue(
             stores.tasks, stores.cursors, People(300), lambda: 0.5, front_cache_seconds=0, empty_cache_seconds=0
         )
-        self.leasing = Leasing(stores.tasks, stores.drafts, known, queue, self.clock, lease_seconds=60, max_leases=64)
+        leased = LeasedTasks()
+        self.leasing = Leasing(
+            stores.tasks, stores.drafts, known, queue, leased, self.clock, lease_seconds=60, max_leases=64
+        )
         results = Results(MemoryResults(), max_inline_bytes=16_384, max_bytes=1 << 20)
         self.submitting = Submitting(
-            stores.tasks, stores.drafts, stores.history, results, known, MemoryAnnouncements(), self.clock, lambda _: {}
+            stores.tasks,
+            stores.drafts,
+            stores.history,
+            results,
+            known,
+            leased,
+            MemoryAnnouncements(),
+            self.clock,
+            lambda _: {},
         )
 
     def clock(self) -> datetime:

@@ -16,6 +16,7 @@ from annostream_annotate.domain.project import Wish, create
 from annostream_annotate.domain.queue import LEAST_WINDOW, Cursor, Segment, begin, random_start, window
 from annostream_annotate.domain.task import SlotState, TaskState
 from annostream_annotate.use_cases.known_projects import KnownProjects
+from annostream_annotate.use_cases.leased_tasks import LeasedTasks
 from annostream_annotate.use_cases.leasing import Leasing
 from annostream_annotate.use_cases.queue import SWEEP_PAGE, SWEEP_PAGES, People, Queue
 from annostream_annotate.use_cases.results import Received, Results
@@ -38,7 +39,7 @@ MOST_KEYS = 2 * (16 + 2 * (34 + SWEEP_PAGES * SWEEP_PAGE)) + 64 + 2 * SWEEP_PAGE
 class Desk:
     """Annotate's use cases over memory, with a clock that a test moves."""
 
-    def __init__(self, slots: int, *, seed: int = 0) -> None:
+    def __init__(self, slots: int, *, seed: int = 0, cache_seconds: float = 0) -> None:
         self.now: datetime = NOW
         self.tasks = MemoryTasks()
         projects = MemoryProjects()
@@ -51,15 +52,24 @@ class Desk:
             MemoryCursors(),
             People(300),
             random.Random(seed).random,
-            front_cache_seconds=0,
-            empty_cache_seconds=0,
+            front_cache_seconds=cache_seconds,
+            empty_cache_seconds=cache_seconds,
         )
+        leased = LeasedTasks()
         self.leasing = Leasing(
-            self.tasks, MemoryDrafts(), known, self.queue, self.clock, lease_seconds=60, max_leases=64
+            self.tasks, MemoryDrafts(), known, self.queue, leased, self.clock, lease_seconds=60, max_leases=64
         )
         results = Results(MemoryResults(), max_inline_bytes=100, max_bytes=1000)
         self.submitting = Submitting(
-            self.tasks, MemoryDrafts(), MemoryHistory(), results, known, MemoryAnnouncements(), self.clock, lambda _: {}
+            self.tasks,
+            MemoryDrafts(),
+            MemoryHistory(),
+            results,
+            known,
+            leased,
+            MemoryAnnouncements(),
+            self.clock,
+            lambda _: {},
         )
 
     def clock(self) -> datetime:
@@ -88,9 +98,9 @@ class People4Tasks(RuleBasedStateMachine):
 
     people = st.sampled_from(["yumi", "soon", "lenga", "bora"])
 
-    @initialize(slots=st.integers(1, 3), seed=st.integers(0, 9))
-    def begin(self, slots: int, seed: int) -> None:
-        self.desk = Desk(slots, seed=seed)
+    @initialize(slots=st.integers(1, 3), seed=st.integers(0, 9), cache_seconds=st.sampled_from([0, 5, 1000]))
+    def begin(self, slots: int, seed: int, cache_seconds: float) -> None:
+        self.desk = Desk(slots, seed=seed, cache_seconds=cache_seconds)
         self.desk.open(3)
         self.held: dict[tuple[str, str], int] = {}
         self.tokens: dict[str, int] = {}
@@ -175,9 +185,10 @@ async def test_keys_examined_do_not_grow_with_what_one_has_done(slots: int) -> N
     assert max(costs[75:]) <= max(costs[:10])
 
 
+@pytest.mark.parametrize("cache_seconds", [0, 60])
 @pytest.mark.parametrize("slots", [1, 2])
-async def test_order_holds_within_the_window(slots: int) -> None:
-    desk = Desk(slots, seed=3)
+async def test_order_holds_within_the_window(slots: int, cache_seconds: float) -> None:
+    desk = Desk(slots, seed=3, cache_seconds=cache_seconds)
     desk.open(400)
     mine: set[int] = set()
     for _ in range(350):

@@ -23,6 +23,7 @@ from annostream_annotate.outbound.tasks import MongoTasks
 from annostream_annotate.ports import Announcements
 from annostream_annotate.settings import Settings
 from annostream_annotate.use_cases.known_projects import KnownProjects
+from annostream_annotate.use_cases.leased_tasks import LeasedTasks
 from annostream_annotate.use_cases.leasing import Leasing
 from annostream_annotate.use_cases.opening import Opening
 from annostream_annotate.use_cases.projects import Projects
@@ -68,14 +69,17 @@ def use_cases(
         front_cache_seconds=settings.queue_front_cache_seconds,
         empty_cache_seconds=settings.queue_empty_cache_seconds,
     )
+    leased = LeasedTasks()
     leasing = Leasing(
-        tasks, drafts, known, queue, clock,
+        tasks, drafts, known, queue, leased, clock,
         lease_seconds=settings.lease_seconds, max_leases=settings.max_leases_per_annotator,
     )  # fmt: skip
     results = Results(
         S3Results(objects), max_inline_bytes=settings.max_inline_result_bytes, max_bytes=settings.max_result_bytes
     )
-    submitting = Submitting(tasks, drafts, MongoHistory(database), results, known, events, clock, labels_by_region)
+    submitting = Submitting(
+        tasks, drafts, MongoHistory(database), results, known, leased, events, clock, labels_by_region
+    )
     uses = UseCases(
         projects=Projects(projects, known, events, clock),
         leasing=leasing,

@@ -21,6 +21,7 @@ from annostream_annotate.domain.project import ProjectState
 from annostream_annotate.domain.task import Draft, Task
 from annostream_annotate.ports import Clock, DraftStore, TaskStore
 from annostream_annotate.use_cases.known_projects import KnownProjects
+from annostream_annotate.use_cases.leased_tasks import LeasedTasks
 from annostream_annotate.use_cases.queue import Queue
 from annostream_kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
 
@@ -47,12 +48,13 @@ class Leased:
 class Leasing:
     """Hands tasks out: a slot of a task has at most one holder at any time, for each lease is one guarded write."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  # wiring
         self,
         tasks: TaskStore,
         drafts: DraftStore,
         known: KnownProjects,
         queue: Queue,
+        leased: LeasedTasks,
         clock: Clock,
         *,
         lease_seconds: float,
@@ -62,6 +64,7 @@ class Leasing:
         self._drafts = drafts
         self._known = known
         self._queue = queue
+        self._leased = leased
         self._clock = clock
         self._length = timedelta(seconds=lease_seconds)
         self._max_leases = max_leases
@@ -101,7 +104,9 @@ class Leasing:
             self._queue.in_hand.add(batch, now)
             facts = [lease(task, annotator, request_id=request_id, now=now, until=now + self._length) for task in batch]
             leases = [fact for fact in facts if isinstance(fact, TaskLeased)]
-            saved = await asyncio.gather(*(self._tasks.save(fact) for fact in leases))
+            saved = await asyncio.gather(*(self._save(fact) for fact in leases))
+            if not all(saved):
+                self._queue.lost(leases[0].task.project)
             taken += [Leased(fact.task, fact.slot) for fact, won in zip(leases, saved, strict=True) if won]
         return taken
 
@@ -123,7 +128,7 @@ class Leasing:
                 if isinstance(asked, NotLeasable):
                     raise refusal(task, asked)
                 fact = asked
-            return Leased(fact.task, fact.slot) if await self._tasks.save(fact) else None
+            return Leased(fact.task, fact.slot) if await self._save(fact) else None
 
         leased = await _again(attempt)
         return (await self._with_drafts([leased], annotator))[0]
@@ -140,7 +145,7 @@ class Leasing:
                 fact = renew(task, annotator, token, now=now, until=now + self._length) if task else None
                 if fact is None:
                     return ""
-                return Leased(fact.task, fact.slot) if await self._tasks.save(fact) else None
+                return Leased(fact.task, fact.slot) if await self._save(fact) else None
 
             answer = await _again(attempt)
             return answer if isinstance(answer, Leased) else None
@@ -174,6 +179,12 @@ class Leasing:
         for fact in facts:
             self._queue.changed(fact.task.project)
         return sum(saved)
+
+    async def _save(self, fact: TaskLeased) -> bool:
+        saved = await self._tasks.save(fact)
+        if saved:
+            self._leased.saved(fact)
+        return saved
 
     async def _held(self, project_id: str, annotator: str) -> list[Leased]:
         now = self._clock()

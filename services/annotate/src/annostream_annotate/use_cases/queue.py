@@ -14,6 +14,7 @@ from annostream_annotate.domain.project import Project
 from annostream_annotate.domain.queue import Cursor, Segment, begin, random_start, window
 from annostream_annotate.domain.task import Slot, Task
 from annostream_annotate.ports import CursorStore, Draw, TaskStore
+from annostream_annotate.use_cases.shelf import Shelf
 
 REQUEUED_LOOK = 16
 SPARE_CANDIDATES = 2
@@ -78,6 +79,7 @@ class Queue:
         self.cursors = cursors
         self.draw = draw
         self.in_hand = InHand(IN_HAND_SECONDS)
+        self.shelf = Shelf(front_cache_seconds)
         self._people = people
         self._cached = timedelta(seconds=front_cache_seconds)
         self._fronts: dict[str, tuple[int, datetime]] = {}
@@ -110,6 +112,10 @@ class Queue:
             self._nothing_requeued[project] = now
         return found
 
+    def lost(self, project: str) -> None:
+        """A candidate was taken by another replica."""
+        self.shelf.clear(project)
+
     def changed(self, project: str) -> None:
         """Something came back: look again."""
         self._fronts.pop(project, None)
@@ -117,7 +123,9 @@ class Queue:
 
 
 class Search(ABC):
-    """One call's search: candidates in order, until it has none."""
+    """One call's search: candidates in order, until it has none.  spare: candidates read beyond those asked for."""
+
+    spare = SPARE_CANDIDATES
 
     def __init__(self, queue: Queue, project: str, annotator: str, width: int, now: datetime) -> None:
         self._queue = queue
@@ -132,7 +140,7 @@ class Search(ABC):
 
     async def first_look(self, count: int) -> None:
         """Reads ahead, beside what the caller reads meanwhile."""
-        limit = count + SPARE_CANDIDATES
+        limit = count + self.spare
         requeued, ready = await asyncio.gather(
             self._queue.requeued(self._project, self._now, surely=False), self._ready(limit)
         )
@@ -144,7 +152,7 @@ class Search(ABC):
         """Tasks of which the annotator may take a slot, best first; none where nothing is found."""
         requeued, ready = self._looked or (
             await self._queue.requeued(self._project, self._now, surely=True),
-            await self._ready(count + SPARE_CANDIDATES),
+            await self._ready(count + self.spare),
         )
         self._looked = None
         back = self._new(requeued)
@@ -152,7 +160,8 @@ class Search(ABC):
         found = [*(task for task in back if task not in mine), *self._new(ready)]
         return found or await self._last_resort() or mine
 
-    async def done(self, taken: Sequence[Task]) -> None:  # noqa: B027  # only one of the orders has a place to keep
+    @abstractmethod
+    async def done(self, taken: Sequence[Task]) -> None:
         """The search ends with these leased."""
 
     @abstractmethod
@@ -174,15 +183,32 @@ class Search(ABC):
 
 
 class SharedOrder(Search):
-    """One annotation a task: a random start near the front keeps annotators apart."""
+    """One annotation a task: whoever comes takes from the shelf, which is filled from a random start near the front."""
+
+    spare = 0
+
+    def __init__(self, queue: Queue, project: str, annotator: str, width: int, now: datetime) -> None:
+        super().__init__(queue, project, annotator, width, now)
+        self._from_shelf: list[Task] = []
 
     async def _ready(self, limit: int) -> list[Task]:
-        front = await self._queue.front(self._project, self._now)
-        if front is None:
-            return []
-        start = random_start(front, self._width, self._queue.draw())
-        free = await self._from(start, limit)
-        return free or await self._from(start, WIDER_LOOK)
+        shelf = self._queue.shelf
+        found = shelf.take(self._project, limit, self._now)
+        front = None if found else await self._queue.front(self._project, self._now)
+        if front is not None:
+            async with shelf.reading(self._project):
+                # Another call may have filled it while this one waited.
+                found = shelf.take(self._project, limit, self._now) or await self._read(front, limit)
+        self._from_shelf += found
+        return found
+
+    async def _read(self, front: int, limit: int) -> list[Task]:
+        """Half a window from a random start: order holds within the window, and replicas keep apart."""
+        ahead = max(limit, self._width // 2) if self._queue.shelf.in_use else limit
+        start = random_start(front, max(1, self._width - ahead), self._queue.draw())
+        found = await self._from(start, ahead) or await self._from(start, WIDER_LOOK)
+        self._queue.shelf.put(self._project, found[limit:], self._now)
+        return found[:limit]
 
     async def _from(self, start: int, limit: int) -> list[Task]:
         """The next ones from `start`, around the end; those that another call takes now left out."""
@@ -190,6 +216,10 @@ class SharedOrder(Search):
         if len(found) < limit:
             found += await self._tasks.ready(self._project, 0, start, limit - len(found))
         return self._queue.in_hand.without(found, self._now)
+
+    async def done(self, taken: Sequence[Task]) -> None:  # noqa: ARG002  # those are in hand
+        left = self._queue.in_hand.without(self._from_shelf, self._now)
+        self._queue.shelf.put_back(self._project, left)
 
 
 class OwnOrder(Search):

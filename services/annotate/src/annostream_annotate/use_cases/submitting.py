@@ -21,9 +21,10 @@ from annostream_annotate.domain.result import Kept, uses_retired
 from annostream_annotate.domain.task import Annotation, Answer, Content, Draft, Task, TaskState
 from annostream_annotate.ports import Announcements, Clock, DraftStore, HistoryStore, TaskStore
 from annostream_annotate.use_cases.known_projects import KnownProjects
+from annostream_annotate.use_cases.leased_tasks import LeasedTasks
 from annostream_annotate.use_cases.leasing import task_missing
 from annostream_annotate.use_cases.results import Received, Results
-from annostream_kit.errors import Aborted, NotFound
+from annostream_kit.errors import Aborted, InvalidArgument, NotFound
 
 _ATTEMPTS = 16
 
@@ -57,6 +58,7 @@ class Submitting:
         history: HistoryStore,
         results: Results,
         known: KnownProjects,
+        leased: LeasedTasks,
         events: Announcements,
         clock: Clock,
         labels_by_region: Callable[[bytes], Kept],
@@ -66,6 +68,7 @@ class Submitting:
         self._history = history
         self._results = results
         self._known = known
+        self._leased = leased
         self._events = events
         self._clock = clock
         self._labels_by_region = labels_by_region
@@ -73,18 +76,19 @@ class Submitting:
     async def submit(self, project_id: str, task_id: str, token: int, sent: Sent) -> Taken | DraftKept:
         """Raises NotFound TASK_NOT_FOUND, FailedPrecondition TASK_WITHDRAWN, and what Results.check raises."""
         self._results.check_size(len(sent.received.data))
-        task, schema = await self._load(project_id, task_id)
+        remembered = self._leased.take(project_id, task_id, sent.annotator, token, self._clock())
+        task = remembered or await self._task(project_id, task_id)
         before = task.answer_to(sent.request_id, sent.annotator)
         if before is not None:
             return await self._taken(task, before)
-        await self._results.check(sent.received, schema, task)
+        schema = await self._checked(sent.received, task)
         work = _work(sent, await self._results.keep(project_id, sent.received), schema)
         for _ in range(_ATTEMPTS):
             fact = submit(task, work, token, now=self._clock())
             match fact:
                 case Repeated(answer=answer):
                     return await self._taken(task, answer)
-                case DraftKept():
+                case DraftKept() if task is not remembered:
                     await self._drafts.keep(fact.draft)
                     await self._tasks.note_draft(fact.draft)
                     return fact
@@ -131,6 +135,19 @@ class Submitting:
             message = f"{annotator} has no draft of projects/{project_id}/tasks/{task_id}."
             raise NotFound("DRAFT_NOT_FOUND", message)
         return draft
+
+    async def _checked(self, received: Received, task: Task) -> LabelSchema:
+        """The schema that the result keeps to. One that is a moment old refuses nothing by itself: it is read again."""
+        recent = (await self._known.recent(task.project)).schema
+        try:
+            await self._results.check(received, recent, task)
+        except InvalidArgument:
+            current = (await self._known.current(task.project)).schema
+            if current.version == recent.version:
+                raise
+            await self._results.check(received, current, task)
+            return current
+        return recent
 
     async def _load(self, project_id: str, task_id: str) -> tuple[Task, LabelSchema]:
         try:

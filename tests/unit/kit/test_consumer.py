@@ -28,7 +28,9 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 class World:
     """A consumer over fakes; `objects` holds what datarefs lead to."""
 
-    def __init__(self, *logs: Sequence[Record], max_attempts: int = 3, batch_records: int = 500) -> None:
+    def __init__(
+        self, *logs: Sequence[Record], max_attempts: int = 3, batch_records: int = 500, linger_seconds: float = 0
+    ) -> None:
         self.source = MemorySource({(TOPIC, number): log for number, log in enumerate(logs)})
         self.handler = MemoryHandler()
         self.dead = MemoryTopic()
@@ -43,6 +45,7 @@ class World:
             fetch=self._fetch,
             readiness=self.readiness,
             batch_records=batch_records,
+            linger_seconds=linger_seconds,
             max_attempts=max_attempts,
         )
 
@@ -334,6 +337,21 @@ async def test_it_runs_until_cancelled_and_leaves_its_group() -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert world.source.stopped
+
+
+@pytest.mark.parametrize(("batch_records", "applied"), [(500, {"a"}), (1, {"a", "b"})])
+async def test_it_lingers_after_a_batch_that_is_not_full(batch_records: int, applied: set[str]) -> None:
+    events = log("a", "b")
+    world = World(events[:1], batch_records=batch_records, linger_seconds=3600)
+    task = asyncio.create_task(world.consumer.run())
+    while not world.handler.state:
+        await asyncio.sleep(0)
+    world.source.log[ZERO] = events
+    for _ in range(100):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert set(world.handler.state) == applied
 
 
 def test_the_headers_of_an_event_come_back_from_a_dead_letter_unchanged() -> None:

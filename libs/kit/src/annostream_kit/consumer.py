@@ -72,6 +72,7 @@ class _Read:
 class Consumer:
     """Reads `types` of a source's events, hands them to `handler` in batches, and keeps the poison apart.
 
+    linger_seconds: a wait after a batch that is not full, for a batch costs about the same however small it is.
     fetch: the bytes behind a `dataref`.  publish: for the dead letters (topic `<topic>.dlq`).
     """
 
@@ -86,6 +87,7 @@ class Consumer:
         fetch: Fetch,
         readiness: Readiness,
         batch_records: int = 500,
+        linger_seconds: float = 0.0,
         max_attempts: int = 5,
     ) -> None:
         self._source = source
@@ -96,6 +98,7 @@ class Consumer:
         self._fetch = fetch
         self._readiness = readiness
         self._batch_records = batch_records
+        self._linger_seconds = linger_seconds
         self._max_attempts = max_attempts
         self._failure: Exception | None = None
 
@@ -104,7 +107,8 @@ class Consumer:
         await self._patiently(lambda: self._source.start(self._assigned), reading=False)
         try:
             while True:
-                await self.step()
+                if 0 < await self.step() < self._batch_records:
+                    await asyncio.sleep(self._linger_seconds)
         finally:
             await self._source.stop()
 
@@ -117,8 +121,8 @@ class Consumer:
             raise
         self._source.seek({**dict.fromkeys(partitions, 0), **stored})
 
-    async def step(self) -> None:
-        """Reads records and applies them, in batches of bounded bytes."""
+    async def step(self) -> int:
+        """Reads records and applies them, in batches of bounded bytes; returns how many were read."""
         read = await self._patiently(self._read, reading=False)
         batch, ends, size = list[_Read](), dict[Partition, int](), 0
         for record in chain.from_iterable(read.values()):
@@ -132,6 +136,7 @@ class Consumer:
                 batch, ends, size = [], {}, 0
         if ends:
             await self._take(batch, ends)
+        return sum(map(len, read.values()))
 
     async def _take(self, batch: Sequence[_Read], ends: Mapping[Partition, int]) -> None:
         await self._apply(batch, ends)

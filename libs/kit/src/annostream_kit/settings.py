@@ -59,8 +59,12 @@ class ServiceSettings(BaseSettings):
     """documents whose events the relay sends at once"""
     relay_lease_seconds: float = Field(default=5.0, gt=0)
     """after how long another replica's relay takes over from a silent one"""
+    relay_linger_seconds: float = Field(default=0.05, ge=0)
+    """how long the relay waits after a small batch, so that many small ones become a larger one"""
     consumer_batch_records: int = Field(default=500, ge=1)
     """records that a consumer applies at once"""
+    consumer_linger_seconds: float = Field(default=0.05, ge=0)
+    """how long a consumer waits after a small batch, so that many small ones become a larger one"""
     consumer_max_attempts: int = Field(default=5, ge=1)
     """before a message goes to the dead letters"""
     max_event_bytes: int = Field(default=512 * 1024, ge=1024, le=960 * 1024)

@@ -12,7 +12,7 @@ import structlog
 from annostream.annotate.v1 import annotate_service_pb2 as api
 from annostream.annotate.v1 import annotate_service_pb2_grpc as api_grpc
 from annostream_annotate.inbound.grpc_api import ROLES, AnnotateApi, UseCases
-from annostream_annotate.inbound.kafka_events import ASSET_TYPES, AssetEvents, Lingering, TaskEvents
+from annostream_annotate.inbound.kafka_events import ASSET_TYPES, AssetEvents, TaskEvents
 from annostream_annotate.messages import COUNTED_TYPES, INGEST_TOPIC, TOPIC, labels_by_region
 from annostream_annotate.outbound.announcements import OpenedOutbox, OutboxAnnouncements
 from annostream_annotate.outbound.projects import MongoProjects
@@ -47,6 +47,7 @@ log = structlog.get_logger()
 
 GROUP = "annostream-annotate"
 COUNTERS_GROUP = "annostream-annotate-counters"
+_COUNTED_AT_ONCE = 2_000
 
 
 def clock() -> datetime:
@@ -143,19 +144,32 @@ def _consumers(  # noqa: PLR0917  # wiring
     async def fetch(uri: str) -> bytes:
         return await objects.get(objects.key_of(uri))
 
-    def consumer(source: Source, handler: EventHandler, group: str, types: frozenset[str], records: int) -> Consumer:
+    def consumer(
+        source: Source, handler: EventHandler, group: str, types: frozenset[str], *, records: int, linger_seconds: float
+    ) -> Consumer:
         return Consumer(
-            source, handler, group=group, types=types, publish=producer.publish, fetch=fetch,
-            readiness=shell.readiness, batch_records=records, max_attempts=settings.consumer_max_attempts,
+            source, handler, group=group, types=types, publish=producer.publish, fetch=fetch, readiness=shell.readiness,
+            batch_records=records, linger_seconds=linger_seconds, max_attempts=settings.consumer_max_attempts,
         )  # fmt: skip
 
-    assets = Subscription(settings, group=GROUP, topics=[INGEST_TOPIC])
-    opens = AssetEvents(opening, MongoPositions(database, GROUP))
-    shell.background("assets", consumer(assets, opens, GROUP, ASSET_TYPES, settings.consumer_batch_records).run)
-    own = Subscription(settings, group=COUNTERS_GROUP, topics=[TOPIC])
-    counts = TaskEvents(MongoTaskCounts(database, COUNTERS_GROUP))
-    lingering = Lingering(own, settings.counter_linger_seconds)
-    shell.background("counters", consumer(lingering, counts, COUNTERS_GROUP, COUNTED_TYPES, 2_000).run)
+    assets = consumer(
+        Subscription(settings, group=GROUP, topics=[INGEST_TOPIC]),
+        AssetEvents(opening, MongoPositions(database, GROUP)),
+        GROUP,
+        ASSET_TYPES,
+        records=settings.consumer_batch_records,
+        linger_seconds=settings.consumer_linger_seconds,
+    )
+    counters = consumer(
+        Subscription(settings, group=COUNTERS_GROUP, topics=[TOPIC]),
+        TaskEvents(MongoTaskCounts(database, COUNTERS_GROUP)),
+        COUNTERS_GROUP,
+        COUNTED_TYPES,
+        records=_COUNTED_AT_ONCE,
+        linger_seconds=settings.counter_linger_seconds,
+    )
+    shell.background("assets", assets.run)
+    shell.background("counters", counters.run)
 
 
 def _sweeper(settings: Settings, shell: Shell, leasing: Leasing) -> Callable[[], Coroutine[None, None, None]]:

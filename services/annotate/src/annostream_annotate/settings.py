@@ -20,7 +20,6 @@ class Settings(ServiceSettings):
     project_cache_seconds: float = Field(default=1.0, ge=0)
     queue_front_cache_seconds: float = Field(default=0.25, ge=0)
     queue_empty_cache_seconds: float = Field(default=0.1, ge=0)
-    relay_linger_seconds: float = Field(default=0.02, ge=0)
 
     max_inline_result_bytes: int = Field(default=16 * 1024, ge=0, le=64 * 1024)
     max_result_bytes: int = Field(default=48 * 2**20, ge=1024)

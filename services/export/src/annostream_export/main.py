@@ -94,6 +94,7 @@ class Assembly:
             batch_documents=settings.relay_batch_documents,
             lease_seconds=settings.relay_lease_seconds,
             max_event_bytes=settings.max_event_bytes,
+            linger_seconds=settings.relay_linger_seconds,
         )
         self._snapshots = MongoJobs(database, snapshots, saved=self._relay.wake)
         self._exports = MongoJobs(database, exports, saved=self._relay.wake)
@@ -159,6 +160,7 @@ class Assembly:
             fetch=self._fetch,
             readiness=self._shell.readiness,
             batch_records=settings.consumer_batch_records,
+            linger_seconds=settings.consumer_linger_seconds,
             max_attempts=settings.consumer_max_attempts,
         )
 

@@ -94,6 +94,7 @@ class Wiring:
             batch_documents=settings.relay_batch_documents,
             lease_seconds=settings.relay_lease_seconds,
             max_event_bytes=settings.max_event_bytes,
+            linger_seconds=settings.relay_linger_seconds,
         )
         self._eraser = Eraser(self._stores.assets, self._stores.blobs, self._objects, now, time.monotonic)
 
@@ -113,6 +114,7 @@ class Wiring:
                 fetch=self._objects.fetch,
                 readiness=self._shell.readiness,
                 batch_records=settings.consumer_batch_records,
+                linger_seconds=settings.consumer_linger_seconds,
                 max_attempts=settings.consumer_max_attempts,
             )
             await consumer.run()

@@ -37,6 +37,7 @@ class Settings(ServiceSettings):
 
     max_examined_per_page: int = Field(default=5_000, ge=100, description="index keys a page of ListAssets looks at")
     project_memory_seconds: float = Field(default=2.0, ge=0)
+    consumer_linger_seconds: float = Field(default=0.25, ge=0, description="of annotate's topic: only projects matter")
     blob_grace_seconds: float = Field(default=86_400.0, ge=60)
     rejection_retention_days: float = Field(default=30.0, gt=0)
     sweeper_interval_seconds: float = Field(default=300.0, gt=0)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from annostream_annotate import messages
 from annostream_annotate.domain.task import TaskState
 from annostream_annotate.use_cases.opening import AssetNews, Opening
-from annostream_kit.consumer import Source
 from annostream_kit.events import Event
 from annostream_kit.ids import parse_name
-from annostream_kit.records import Partition, Record
+from annostream_kit.records import Partition
 
 ASSET_TYPES = frozenset({messages.INGESTED, messages.DELETED, messages.PURGED})
 
@@ -71,21 +69,3 @@ class TaskEvents:
             if event.subject not in states or states[event.subject][2] < event.revision:
                 states[event.subject] = (project, messages.state_after(event), event.revision)
         await self._counts.apply(states, positions)
-
-
-class Lingering:
-    """A Source that waits a little before each read: for what may lag by a moment, larger batches cost less."""
-
-    def __init__(self, source: Source, seconds: float) -> None:
-        self._source = source
-        self._seconds = seconds
-        self.start = source.start
-        self.stop = source.stop
-        self.seek = source.seek
-        self.pause = source.pause
-        self.resume = source.resume
-        self.commit = source.commit
-
-    async def read(self, *, max_records: int, wait_seconds: float) -> dict[Partition, list[Record]]:
-        await asyncio.sleep(self._seconds)
-        return await self._source.read(max_records=max_records, wait_seconds=wait_seconds)

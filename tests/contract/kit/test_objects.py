@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from annostream_kit.errors import DependencyAwayError, MisconfiguredError
-from annostream_kit.objects import ObjectMissingError, Objects, Stored
+from annostream_kit.objects import ObjectMissingError, ObjectRefusedError, Objects, Stored
 from annostream_kit.settings import ServiceSettings
 from tests.conftest import SettingsFactory
 from tests.servers import fresh_name
@@ -125,3 +125,22 @@ def test_a_uri_of_another_bucket_is_refused(objects: Objects) -> None:
     assert objects.key_of(objects.uri("a/b")) == "a/b"
     with pytest.raises(ValueError, match="not in the bucket"):
         objects.key_of("s3://other/a/b")
+
+
+async def test_a_bucket_that_is_not_there_is_a_fault_of_the_settings(
+    service_settings: SettingsFactory, folder: str
+) -> None:
+    objects = Objects(service_settings("ingest", s3_bucket="no-such-bucket"))
+    with pytest.raises(MisconfiguredError, match="bucket is missing"):
+        await objects.get(f"{folder}/a")
+
+
+async def test_a_key_that_s3_refuses_is_neither_away_nor_a_fault_of_the_settings(objects: Objects, folder: str) -> None:
+    too_long = f"{folder}/" + "a" * 2000
+    with pytest.raises(ObjectRefusedError):
+        await objects.put_new(too_long, b"1")
+    with pytest.raises(ObjectRefusedError):
+        writer = objects.writer(too_long)
+        await writer.write(b"1")
+        await writer.close()
+    assert await objects.put_new(f"{folder}/a", b"1")

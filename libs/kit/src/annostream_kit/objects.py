@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from urllib.parse import quote
 
 import obstore
 import structlog
-from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
 from annostream_kit.errors import DependencyAwayError, MisconfiguredError
@@ -26,11 +27,19 @@ log = structlog.get_logger()
 _RANGE_BYTES = 8 << 20
 _DELETE_KEYS = 1000
 _PARTS_ABOVE_BYTES = 16 << 20
+# obstore has no exception for most answers; its text begins with the status, and what the server wrote comes after.
+_STATUS = re.compile(r"Server returned non-2xx status code: (\d{3})")
+_FORBIDDEN = frozenset({401, 403})
+_TRY_AGAIN = frozenset({408, 429})
 Answer = TypeVar("Answer")
 
 
 class ObjectMissingError(Exception):
     """There is no object of that key."""
+
+
+class ObjectRefusedError(Exception):
+    """S3 refuses this one call for good (a key too long, say): no wait mends it, and other calls may well be fine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +62,11 @@ class ObjectWriter:
 
 
 class Objects:
-    """The bucket of this installation. Every method raises DependencyAwayError while S3 does not answer."""
+    """The bucket of this installation.
+
+    Every method raises DependencyAwayError while S3 does not answer, MisconfiguredError where it refuses our account
+    or has no such bucket, and ObjectRefusedError for a call that it will never take.
+    """
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.bucket = settings.s3_bucket
@@ -207,15 +220,26 @@ def _s3() -> Iterator[None]:
         yield
     except AlreadyExistsError:
         raise
-    except FileNotFoundError as error:
-        raise ObjectMissingError(str(error)[:300]) from error
-    except (PermissionDeniedError, UnauthenticatedError) as error:
-        message = f"S3 refuses this service's key: check ANNOSTREAM_S3_ACCESS_KEY and its secret. {str(error)[:300]}"
-        raise MisconfiguredError(message) from error
     except (BaseError, OSError) as error:
-        if "NoSuchBucket" in str(error):
-            raise MisconfiguredError(f"The bucket is missing: {str(error)[:300]}") from error
-        raise DependencyAwayError(f"S3 does not answer: {str(error)[:300]}") from error
+        raise meaning_of(error) from error
+
+
+def meaning_of(error: Exception) -> Exception:
+    """What obstore raised, in our words: mend the settings, give up on this one call, or wait."""
+    said = str(error)[:300]
+    found = _STATUS.search(str(error))
+    status = int(found[1]) if found else 0
+    if "NoSuchBucket" in str(error):
+        return MisconfiguredError(f"The bucket is missing: {said}")
+    if isinstance(error, FileNotFoundError):
+        return ObjectMissingError(said)
+    if status in _FORBIDDEN:
+        return MisconfiguredError(
+            f"S3 refuses this service's key: check ANNOSTREAM_S3_ACCESS_KEY and its secret. {said}"
+        )
+    if status // 100 == 4 and status not in _TRY_AGAIN:
+        return ObjectRefusedError(f"S3 refuses this call: {said}")
+    return DependencyAwayError(f"S3 does not answer: {said}")
 
 
 def _disposition(file_name: str) -> str:

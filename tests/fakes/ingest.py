@@ -16,8 +16,8 @@ from annostream_ingest.domain.listing import Listing, Page
 from annostream_ingest.domain.metadata import flatten
 from annostream_ingest.domain.project import Project
 from annostream_ingest.domain.refusal import AssetRejected, Refusal
-from annostream_ingest.ports import Inspected, Key
-from annostream_kit.errors import DependencyAwayError
+from annostream_ingest.ports import Inspected, Key, Saved
+from annostream_kit.errors import DependencyAwayError, ResourceExhausted
 
 START = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
@@ -51,25 +51,28 @@ class Bytes:
 
 
 class FakeAssets:
-    """facts: all that was saved, in order.  before_save: called once, to let somebody else be first."""
+    """facts: all that was saved, in order.  full: assets whose outbox takes no more."""
 
     def __init__(self) -> None:
         self.rows: dict[Key, Asset] = {}
+        self.full: set[Key] = set()
         self.facts: list[Fact] = []
         self._erase: dict[Key, Key] = {}
 
     async def find(self, keys: Iterable[Key]) -> dict[Key, Asset]:
         return {key: self.rows[key] for key in keys if key in self.rows}
 
-    async def save(self, facts: Sequence[Fact]) -> list[bool]:
+    async def save(self, facts: Sequence[Fact]) -> list[Saved]:
         return [self._save(fact) for fact in facts]
 
-    def _save(self, fact: Fact) -> bool:
+    def _save(self, fact: Fact) -> Saved:
         asset = fact.asset
         key = (asset.project, asset.id)
         known = self.rows[key].revision if key in self.rows else 0
         if known != asset.revision - 1:
             return False
+        if key in self.full:
+            return ResourceExhausted("OUTBOX_FULL", "64 events of this resource wait for Kafka.")
         self.rows[key] = asset
         self.facts.append(fact)
         if isinstance(fact, AssetPurged):

@@ -185,14 +185,27 @@ async def test_mongodb_keeps_state_and_event_in_one_document(database: Database)
     assert [event.type.rsplit(".", 1)[-1] for event in unsent.events] == ["AssetIngested", "AssetDeleted"]
 
 
-async def test_mongodb_refuses_a_change_while_64_events_wait(database: Database) -> None:
+async def test_mongodb_refuses_a_change_while_64_events_wait_and_that_change_alone(database: Database) -> None:
     store = MongoAssets(database)
-    one = asset()
-    await store.save([AssetIngested(one)])
+    one, stale, late, other = (asset(n) for n in range(4))
+    await store.save([AssetIngested(one), AssetIngested(stale), AssetIngested(late)])
+    await store.save([changed(delete(stale, now=START))])
     waiting = [{"id": str(n), "again": True, "at": START} for n in range(63)]
     await database["assets"].update_one({"_id": "cats/a0000"}, {"$push": {"events": {"$each": waiting}}})
-    with pytest.raises(ResourceExhausted, match="OUTBOX_FULL"):
-        await store.save([changed(delete(one, now=START))])
+    refused, lost, saved, new = await store.save(
+        [
+            changed(delete(one, now=START)),
+            changed(delete(stale, now=START)),
+            changed(delete(late, now=START)),
+            AssetIngested(other),
+        ]
+    )
+    assert isinstance(refused, ResourceExhausted)
+    assert (refused.reason, lost, saved, new) == ("OUTBOX_FULL", False, True, True)
+    assert [row.state for row in (await store.find([("cats", each.id) for each in (one, late)])).values()] == [
+        State.ACTIVE,
+        State.DELETED,
+    ]
 
 
 async def test_mongodb_forgets_what_a_purged_asset_was(database: Database) -> None:

@@ -139,8 +139,8 @@ async def test_a_key_that_s3_refuses_is_neither_away_nor_a_fault_of_the_settings
     too_long = f"{folder}/" + "a" * 2000
     with pytest.raises(ObjectRefusedError):
         await objects.put_new(too_long, b"1")
+    writer = objects.writer(too_long)
+    await writer.write(b"1")
     with pytest.raises(ObjectRefusedError):
-        writer = objects.writer(too_long)
-        await writer.write(b"1")
         await writer.close()
     assert await objects.put_new(f"{folder}/a", b"1")

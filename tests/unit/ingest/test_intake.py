@@ -12,8 +12,9 @@ import pytest
 from annostream_ingest.domain.asset import AssetIngested, Fact, State, delete, purge
 from annostream_ingest.domain.blob import BlobState, blob_key
 from annostream_ingest.domain.refusal import Rejection
+from annostream_ingest.ports import Saved
 from annostream_ingest.use_cases.intake import Acknowledged
-from annostream_kit.errors import DependencyAwayError
+from annostream_kit.errors import DependencyAwayError, ResourceExhausted
 from tests.fakes.ingest import Bytes, FakeAssets
 from tests.unit.ingest.making import PHOTO, Made, arrival
 
@@ -82,6 +83,20 @@ async def test_a_deleted_asset_comes_back_when_it_arrives_again() -> None:
     assert (again.duplicate, again.asset.state, again.asset.revision) == (False, State.ACTIVE, 3)
 
 
+async def test_an_asset_with_a_full_outbox_is_refused_and_those_beside_it_are_not() -> None:
+    made = Made()
+    hidden = delete((await made.taken()).asset, now=made.clock())
+    assert hidden is not None
+    await made.assets.save([hidden])
+    made.assets.full.add(("cats", hidden.asset.id))
+    intake = made.intake()
+    refused, taken = await asyncio.gather(
+        intake.take(arrival(), Bytes(PHOTO)), intake.take(arrival(), Bytes(b"other photo")), return_exceptions=True
+    )
+    assert isinstance(refused, ResourceExhausted)
+    assert isinstance(taken, Acknowledged)
+
+
 async def test_a_purged_asset_is_refused() -> None:
     made = Made()
     gone = purge((await made.taken()).asset, reason="r", by="users/owner", now=made.clock())
@@ -110,7 +125,7 @@ class _Erased(FakeAssets):
         super().__init__()
         self._made = made
 
-    async def save(self, facts: Sequence[Fact]) -> list[bool]:
+    async def save(self, facts: Sequence[Fact]) -> list[Saved]:
         saved = await super().save(facts)
         made = self._made
         if len(self.facts) == 1:
@@ -133,7 +148,7 @@ async def test_bytes_that_are_erased_beside_the_save_are_written_again_before_th
 class _Slower(FakeAssets):
     """Another replica saves the same asset first."""
 
-    async def save(self, facts: Sequence[Fact]) -> list[bool]:
+    async def save(self, facts: Sequence[Fact]) -> list[Saved]:
         if not self.facts:
             await super().save(facts)
         return await super().save(facts)

@@ -9,7 +9,7 @@ import pytest
 
 from annostream_ingest.domain.asset import AssetDeleted, AssetPurged, State
 from annostream_ingest.domain.blob import BlobState
-from annostream_kit.errors import DependencyAwayError, InvalidArgument, NotFound
+from annostream_kit.errors import DependencyAwayError, InvalidArgument, NotFound, ResourceExhausted
 from tests.fakes.ingest import Bytes
 from tests.unit.ingest.making import PHOTO, Made, arrival
 
@@ -30,6 +30,15 @@ async def test_an_unknown_name_is_refused_and_nothing_is_hidden() -> None:
     with pytest.raises(NotFound, match="ASSET_NOT_FOUND"):
         await made.removal.delete("cats", [asset.id, "nobody"])
     assert len(made.assets.facts) == 1
+
+
+async def test_an_asset_with_a_full_outbox_is_refused_and_the_others_are_hidden() -> None:
+    made = Made()
+    full, other = [(await made.taken(dedupe_key=key)).asset for key in ("k1", "k2")]
+    made.assets.full.add(("cats", full.id))
+    with pytest.raises(ResourceExhausted, match="OUTBOX_FULL"):
+        await made.removal.delete("cats", [full.id, other.id])
+    assert [made.assets.rows["cats", each.id].state for each in (full, other)] == [State.ACTIVE, State.DELETED]
 
 
 async def test_more_than_500_names_are_refused() -> None:

@@ -14,11 +14,14 @@ from annostream_ingest.domain.blob import Blob
 from annostream_ingest.domain.listing import Listing, Page
 from annostream_ingest.domain.project import Project
 from annostream_ingest.domain.refusal import AssetRejected, Refusal
+from annostream_kit.errors import ResourceExhausted
 
 Clock = Callable[[], datetime]
 Wake = Callable[[], None]
 Key = tuple[str, str]
 """(project, id of the asset), or (project, SHA-256 of the content)."""
+Saved = bool | ResourceExhausted
+"""False where somebody else was first, OUTBOX_FULL where too many of the asset's own events are not sent."""
 
 
 class Content(Protocol):
@@ -50,11 +53,8 @@ class AssetStore(Protocol):
 
     async def find(self, keys: Iterable[Key]) -> dict[Key, Asset]: ...
 
-    async def save(self, facts: Sequence[Fact]) -> list[bool]:
-        """Writes state and event of each in one document write; False where somebody else was first.
-
-        Raises ResourceExhausted OUTBOX_FULL where an asset's events are not sent.
-        """
+    async def save(self, facts: Sequence[Fact]) -> list[Saved]:
+        """Writes state and event of each in one document write; of those that were not written it answers why."""
 
     async def page(self, listing: Listing, *, size: int, after: tuple[datetime, str] | None) -> Page:
         """Newest first. It may hold fewer than `size`, even none, with a next_key: so much was looked at."""

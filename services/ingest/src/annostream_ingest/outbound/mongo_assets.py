@@ -15,7 +15,8 @@ from annostream_ingest.domain.asset import Asset, Fact
 from annostream_ingest.domain.listing import Listing, Page
 from annostream_ingest.outbound.documents import asset_of, change_of, document_id, key_of, new_document
 from annostream_ingest.outbound.schema import BY_ATTR, BY_TIME
-from annostream_ingest.ports import Key
+from annostream_ingest.ports import Key, Saved
+from annostream_kit.errors import ResourceExhausted
 from annostream_kit.ids import random_id
 from annostream_kit.mongo import Database, Document, is_away
 from annostream_kit.outbox import MAX_PENDING_EVENTS, admit
@@ -37,14 +38,15 @@ class MongoAssets:
         rows = await self._assets.find({"_id": {"$in": ids}}, _WITHOUT_EVENTS).to_list(None) if ids else []
         return {key_of(row["_id"]): asset_of(row) for row in rows}
 
-    async def save(self, facts: Sequence[Fact]) -> list[bool]:
+    async def save(self, facts: Sequence[Fact]) -> list[Saved]:
         mark = random_id()
         writes = [_write_of(fact, mark) for fact in facts]
         changed = [n for n, fact in enumerate(facts) if fact.asset.revision > 1]
-        matched, failed = await self._write(writes)
+        matched, existed = await self._write(writes)
+        failed: dict[int, Saved] = dict.fromkeys(existed, False)
         if matched < len(changed):
             failed |= await self._missed([(n, facts[n]) for n in changed], mark)
-        return [n not in failed for n in range(len(facts))]
+        return [failed.get(n, True) for n in range(len(facts))]
 
     async def _write(self, writes: Sequence[InsertOne[Document] | UpdateOne]) -> tuple[int, set[int]]:
         """How many updates met their revision, and the positions of inserts whose id exists."""
@@ -57,19 +59,13 @@ class MongoAssets:
             return int(error.details["nMatched"]), {each["index"] for each in errors}
         return answer.matched_count, set()
 
-    async def _missed(self, changed: Sequence[tuple[int, Fact]], mark: str) -> set[int]:
+    async def _missed(self, changed: Sequence[tuple[int, Fact]], mark: str) -> dict[int, Saved]:
         """Updates that do not stand as this call wrote them; one that others built on already counts as missed."""
         ids = [_id_of(fact) for _, fact in changed]
         rows = self._assets.find({"_id": {"$in": ids}}, {"revision": 1, "mark": 1, "events.id": 1})
         found = {row["_id"]: row async for row in rows}
-        missed = {n: found.get(_id_of(fact)) for n, fact in changed}
-        for n, fact in changed:
-            row = missed[n]
-            if row is not None and row.get("mark") == mark:
-                del missed[n]
-            elif row is not None and row["revision"] == fact.asset.revision - 1:
-                admit(len(row.get("events", [])))
-        return set(missed)
+        missed = {n: (fact, found.get(_id_of(fact))) for n, fact in changed}
+        return {n: _why(fact, row) for n, (fact, row) in missed.items() if row is None or row.get("mark") != mark}
 
     async def page(self, listing: Listing, *, size: int, after: tuple[datetime, str] | None) -> Page:
         match = _match(listing, after)
@@ -120,6 +116,16 @@ class MongoAssets:
 
 def _id_of(fact: Fact) -> str:
     return document_id((fact.asset.project, fact.asset.id))
+
+
+def _why(fact: Fact, row: Document | None) -> Saved:
+    """Of an update that met nothing: another was first, or too many of the asset's events are not sent."""
+    if row is not None and row["revision"] == fact.asset.revision - 1:
+        try:
+            admit(len(row.get("events", [])))
+        except ResourceExhausted as full:
+            return full
+    return False
 
 
 def _write_of(fact: Fact, mark: str) -> InsertOne[Document] | UpdateOne:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from annostream_ingest.domain.arrival import Arrival, Received, check_arrival, check_received
-from annostream_ingest.domain.asset import Asset, Fact, Kept, asset_id, ingest, is_duplicate, judge
+from annostream_ingest.domain.asset import Asset, Kept, asset_id, ingest, is_duplicate, judge
 from annostream_ingest.domain.blob import Blob, BlobState, thumbnail_key
 from annostream_ingest.domain.refusal import AssetRejected, Refusal, Rejection, reject
 from annostream_ingest.ports import (
@@ -25,7 +25,7 @@ from annostream_ingest.ports import (
 )
 from annostream_ingest.use_cases.projects import Projects
 from annostream_kit.batching import Batcher
-from annostream_kit.errors import Unavailable
+from annostream_kit.errors import ResourceExhausted, Unavailable
 
 _ROUNDS = 5
 _DELETION_LOOKS = 200
@@ -74,7 +74,7 @@ class Intake:
         # One writer each: what comes during a write goes with the next, and the batches grow with the load.
         self._look_up = Batcher(self._look_up_all, writers=1)
         self._claim = Batcher(blobs.claim, writers=1)
-        self._save = Batcher(self._save_all, writers=1)
+        self._save = Batcher(assets.save, writers=1)
         self._confirm = Batcher(blobs.confirm, writers=1)
 
         async def save_rejections(facts: Sequence[AssetRejected]) -> Sequence[None]:
@@ -141,7 +141,10 @@ class Intake:
                 return stored or False
             blob = stored
         fact = ingest(existing, arrival, received, await self._kept(blob), now=self._clock())
-        if not await self._save.put(fact):
+        saved = await self._save.put(fact)
+        if isinstance(saved, ResourceExhausted):
+            raise saved
+        if not saved:
             return False
         self._wake()
         return Acknowledged(fact.asset, duplicate=False) if await self._confirm.put(blob_at) else True
@@ -216,9 +219,6 @@ class Intake:
             self._assets.find(asset for asset, _ in asked), self._blobs.find(content for _, content in asked)
         )
         return [(assets.get(asset), blobs.get(content)) for asset, content in asked]
-
-    async def _save_all(self, facts: Sequence[Fact]) -> Sequence[bool]:
-        return await self._assets.save(facts)
 
     @asynccontextmanager
     async def _alone(self, content: Key) -> AsyncIterator[None]:

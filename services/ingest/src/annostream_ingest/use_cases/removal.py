@@ -13,7 +13,7 @@ from annostream_ingest.domain.asset import Asset, Fact, delete, purge
 from annostream_ingest.domain.blob import Blob, BlobState
 from annostream_ingest.ports import AssetStore, BlobStore, Clock, Key, ObjectStore, RejectionStore, Wake
 from annostream_ingest.use_cases.catalogue import find_all
-from annostream_kit.errors import Aborted, InvalidArgument
+from annostream_kit.errors import Aborted, InvalidArgument, ResourceExhausted
 from annostream_kit.failures import is_dependency_away
 
 log = structlog.get_logger()
@@ -90,7 +90,10 @@ class Removal:
         self._wake = wake
 
     async def delete(self, project: str, ids: Sequence[str]) -> list[Asset]:
-        """Hides assets; one that is hidden or purged stays as it is. Raises TOO_MANY_NAMES, ASSET_NOT_FOUND."""
+        """Hides assets; one that is hidden or purged stays as it is.
+
+        Raises TOO_MANY_NAMES, ASSET_NOT_FOUND, and OUTBOX_FULL when those that it may hide are hidden.
+        """
         return await self._change(project, ids, lambda asset, now: delete(asset, now=now))
 
     async def purge(self, project: str, ids: Sequence[str], *, reason: str, by: str) -> list[Asset]:
@@ -111,6 +114,8 @@ class Removal:
             saved = await self._assets.save(facts) if facts else []
             if facts:
                 self._wake()
+            if full := next((each for each in saved if isinstance(each, ResourceExhausted)), None):
+                raise full
             if all(saved):
                 return [fact.asset if fact else asset for asset, fact in decided]
         message = "Others change the same assets: try again in a moment."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -15,49 +14,40 @@ from annostream_export.domain.job import StoredFile
 from annostream_export.ports import Bucket
 
 
-@dataclass(frozen=True, slots=True)
 class Rows:
     """A table as Python lists, column by column. Any: a column's cells are of its own type."""
 
-    columns: dict[str, list[Any]]
-    count: int
+    def __init__(self, table: pa.Table) -> None:
+        self.count = table.num_rows
+        self.columns: dict[str, list[Any]] = {name: _cells(table.column(name)) for name in table.column_names}
 
     def __getitem__(self, column: str) -> list[Any]:
         return self.columns[column]
 
-    def present(self, column: str) -> bool:
-        """Whether any row has something in this column."""
-        return any(cell not in (None, "") for cell in self.columns[column])
-
 
 class SnapshotReader:
-    """Never reads anything but what the manifest names."""
+    """Never reads anything but what the manifest names. Columns of a table come in the order they are asked for."""
 
     def __init__(self, bucket: Bucket, manifest: Manifest) -> None:
         self.manifest = manifest
         self._bucket = bucket
 
-    async def items(self, columns: list[str]) -> AsyncIterator[Rows]:
+    async def items(self, columns: list[str]) -> AsyncIterator[pa.Table]:
         """Part by part, in the order of tasks."""
         for part in self.manifest.parts:
-            yield await self._rows(part.items, columns)
+            yield await self._table(part.items, columns)
 
-    async def both(self, items: list[str], regions: list[str]) -> AsyncIterator[tuple[Rows, Rows]]:
+    async def both(self, items: list[str], regions: list[str]) -> AsyncIterator[tuple[pa.Table, pa.Table]]:
         """Items with their regions: as many for each item as its region_count says, in the same order."""
         for part in self.manifest.parts:
             yield await self._both(part, items, regions)
 
-    async def _both(self, part: Part, items: list[str], regions: list[str]) -> tuple[Rows, Rows]:
-        return await self._rows(part.items, items), await self._rows(part.regions, regions)
+    async def _both(self, part: Part, items: list[str], regions: list[str]) -> tuple[pa.Table, pa.Table]:
+        return await self._table(part.items, items), await self._table(part.regions, regions)
 
-    async def _rows(self, file: StoredFile, columns: list[str]) -> Rows:
+    async def _table(self, file: StoredFile, columns: list[str]) -> pa.Table:
         data = await self._bucket.get(file.key)
-        return await asyncio.to_thread(_read, data, columns)
-
-
-def _read(data: bytes, columns: list[str]) -> Rows:
-    table = from_parquet(data, columns)
-    return Rows({name: _cells(table.column(name)) for name in columns}, table.num_rows)
+        return (await asyncio.to_thread(from_parquet, data, columns)).select(columns)
 
 
 def _cells(column: pa.ChunkedArray[Any]) -> list[Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from typing import Any
 
 import orjson
+import pyarrow as pa
 
 from annostream_export.dataset.manifest import rfc3339
 from annostream_export.dataset.reader import Rows, SnapshotReader
@@ -29,24 +30,28 @@ _REGION_COLUMNS = [
 
 
 async def write_jsonl(
-    reader: SnapshotReader, sink: Sink, uri: Callable[[str], str], copies: bool, progress: Callable[[int], None]
+    reader: SnapshotReader, sink: Sink, uri: str, copies: bool, progress: Callable[[int], None]
 ) -> None:
-    """copies: whether images/ lies beside.  uri: of a key in the bucket.  progress: items written."""
+    """copies: whether images/ lies beside.  uri: what stands before a key.  progress: items written."""
     await sink.add(ITEMS, _lines(reader, uri, copies, progress))
 
 
 async def _lines(
-    reader: SnapshotReader, uri: Callable[[str], str], copies: bool, progress: Callable[[int], None]
-) -> AsyncIterator[bytes]:
+    reader: SnapshotReader, uri: str, copies: bool, progress: Callable[[int], None]
+) -> AsyncGenerator[bytes]:
     names = {(label.control_id, label.id): label.name for label in reader.manifest.labels}
     item_line = partial(_item, uri=uri, copies=copies)
     done = 0
-    async for items, regions in reader.both(_ITEM_COLUMNS, _REGION_COLUMNS):
-        cells = zip(*(regions[name] for name in _REGION_COLUMNS), strict=True)
+    async for tables in reader.both(_ITEM_COLUMNS, _REGION_COLUMNS):
+        items, cells = await asyncio.to_thread(_rows, *tables)
         for start in range(0, items.count, _PIECE):
             yield await asyncio.to_thread(_piece, items, start, cells, names, item_line)
         done += items.count
         progress(done)
+
+
+def _rows(items: pa.Table, regions: pa.Table) -> tuple[Rows, Iterator[tuple[Any, ...]]]:
+    return Rows(items), zip(*Rows(regions).columns.values(), strict=True)
 
 
 def _piece(
@@ -66,10 +71,10 @@ def _piece(
     return b"".join(lines)
 
 
-def _item(item: Mapping[str, Any], uri: Callable[[str], str], copies: bool) -> dict[str, Any]:
+def _item(item: Mapping[str, Any], uri: str, copies: bool) -> dict[str, Any]:
     """`orientation` is that of the bytes which the line names: copies are upright, the stored ones are not all."""
     stored = {
-        "uri": uri(item["blob_key"]),
+        "uri": uri + item["blob_key"],
         "sha256": item["sha256"],
         "size_bytes": item["size_bytes"],
         "orientation": item["orientation"],

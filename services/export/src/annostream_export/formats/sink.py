@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 
 class Sink(Protocol):
     """Takes files in order; paths are relative, with forward slashes, each given once."""
 
-    async def add(self, path: str, chunks: AsyncIterable[bytes]) -> None:
+    async def add(self, path: str, chunks: AsyncGenerator[bytes]) -> None:
         """A file as a stream."""
 
     async def add_whole(self, files: Sequence[tuple[str, bytes]]) -> None:

@@ -7,9 +7,10 @@ polygon is its bounding box (detection form). A completed image without regions 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 
 import orjson
+import pyarrow as pa
 
 from annostream_export.dataset.manifest import Manifest
 from annostream_export.dataset.reader import Rows, SnapshotReader
@@ -18,7 +19,7 @@ from annostream_export.domain.path import split_suffix
 from annostream_export.domain.split import is_train
 from annostream_export.formats.sink import Sink
 
-_ITEM_COLUMNS = ["yolo_path", "split_point", "width", "height", "region_count", "blob_key", "sha256", "orientation"]
+_ITEM_COLUMNS = ["yolo_path", "split_point", "width", "height", "region_count"]
 _REGION_COLUMNS = ["class_index", "x", "y", "width", "height"]
 REFERENCES = "images.jsonl"
 _REFERENCES_NOTE = """The images of this export were not copied; Ultralytics reads only files.
@@ -46,9 +47,9 @@ class Split:
 
 
 async def write_yolo(
-    reader: SnapshotReader, sink: Sink, split: Split, uri: Callable[[str], str] | None, progress: Callable[[int], None]
+    reader: SnapshotReader, sink: Sink, split: Split, uri: str | None, progress: Callable[[int], None]
 ) -> None:
-    """uri: of a key in the bucket, where images are named instead of copied.  progress: items written."""
+    """uri: what stands before a key, where images are named instead of copied.  progress: items written."""
     manifest = reader.manifest
     await sink.add_whole([("data.yaml", data_yaml(manifest, split))])
     if uri is not None:
@@ -56,7 +57,7 @@ async def write_yolo(
     done = 0
     async for items, regions in reader.both(_ITEM_COLUMNS, _REGION_COLUMNS):
         await sink.add_whole(await asyncio.to_thread(_labels, items, regions, split))
-        done += items.count
+        done += items.num_rows
         progress(done)
     if uri is not None:
         await sink.add(REFERENCES, _references(reader, split, uri))
@@ -81,9 +82,9 @@ def image_path(split: Split, yolo_path: str, point: float) -> str:
     return f"images/{split.folder(point)}/{yolo_path}"
 
 
-def _labels(items: Rows, regions: Rows, split: Split) -> list[tuple[str, bytes]]:
-    boxes = zip(*(regions[name] for name in _REGION_COLUMNS), strict=True)
-    columns = (items[name] for name in _ITEM_COLUMNS[:5])
+def _labels(items: pa.Table, regions: pa.Table, split: Split) -> list[tuple[str, bytes]]:
+    boxes = zip(*Rows(regions).columns.values(), strict=True)
+    columns = Rows(items).columns.values()
     return [
         (
             f"labels/{split.folder(point)}/{split_suffix(path)[0]}.txt",
@@ -100,13 +101,16 @@ def _lines(boxes: Iterable[Sequence[float]], width: int, height: int) -> bytes:
     ).encode()
 
 
-async def _references(reader: SnapshotReader, split: Split, uri: Callable[[str], str]) -> AsyncIterator[bytes]:
+async def _references(reader: SnapshotReader, split: Split, uri: str) -> AsyncGenerator[bytes]:
     async for items in reader.items(["yolo_path", "split_point", "blob_key", "sha256", "orientation"]):
-        cells = zip(*items.columns.values(), strict=True)
-        yield b"".join(
-            orjson.dumps(
-                {"file": image_path(split, path, point), "uri": uri(key), "sha256": sha256, "orientation": orientation},
-                option=orjson.OPT_APPEND_NEWLINE,
-            )
-            for path, point, key, sha256, orientation in cells
+        yield await asyncio.to_thread(_reference_lines, items, split, uri)
+
+
+def _reference_lines(items: pa.Table, split: Split, uri: str) -> bytes:
+    return b"".join(
+        orjson.dumps(
+            {"file": image_path(split, path, point), "uri": uri + key, "sha256": sha256, "orientation": orientation},
+            option=orjson.OPT_APPEND_NEWLINE,
         )
+        for path, point, key, sha256, orientation in zip(*Rows(items).columns.values(), strict=True)
+    )

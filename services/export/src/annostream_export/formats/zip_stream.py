@@ -1,16 +1,18 @@
 """A zip archive as a stream of bytes: deterministic, zip64 where needed, its directory spooled to disk.
 
 The standard library's writer keeps about a kilobyte in memory for each entry; this one keeps none. Times are all
-1980-01-01, so that equal content gives equal bytes. Whole entries are stored, streamed ones deflated.
+1980-01-01, so that equal content gives equal bytes. Whole entries are stored, streamed ones deflated:
+by ISA-L, which takes a third of zlib's time for the same size.
 """
 
 from __future__ import annotations
 
 import struct
 import tempfile
-import zlib
 from collections.abc import Iterator, Sequence
 from typing import IO
+
+from isal import isal_zlib
 
 _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
@@ -43,7 +45,7 @@ class ZipStream:
         """Small files, stored one after another."""
         out: list[bytes] = []
         for path, data in files:
-            name, crc, size = path.encode(), zlib.crc32(data), len(data)
+            name, crc, size = path.encode(), isal_zlib.crc32(data), len(data)
             if size > _MOST:
                 raise ValueError(f"{path} is larger than 4 GiB: stream it.")
             header = _LOCAL.pack(b"PK\3\4", 20, _UTF8, _STORED, 0, _DATE, crc, size, size, len(name), 0)
@@ -128,10 +130,10 @@ class _Streamed:
     def __init__(self, name: bytes, flags: int) -> None:
         self.name, self.flags, self.head = name, flags, 0
         self.crc = self.size = self.packed = 0
-        self._deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, -15)
+        self._deflate = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -isal_zlib.MAX_WBITS)
 
     def compress(self, data: bytes) -> bytes:
-        self.crc = zlib.crc32(data, self.crc)
+        self.crc = isal_zlib.crc32(data, self.crc)
         self.size += len(data)
         return self._count(self._deflate.compress(data))
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from mimetypes import guess_type
 
 import orjson
 
 from annostream_export.domain.export import Export, ExportContent, Packaging
 from annostream_export.domain.job import StoredFile
+from annostream_export.formats.ahead import ahead
 from annostream_export.formats.zip_stream import ZipStream
 from annostream_export.ports import Bucket, BucketWriter, ExportFiles
 from annostream_export.use_cases.make_export import ClosingSink
@@ -97,10 +99,11 @@ class ArchiveSink:
         self._buffer: list[bytes] = []
         self._buffered = 0
 
-    async def add(self, path: str, chunks: AsyncIterable[bytes]) -> None:
+    async def add(self, path: str, chunks: AsyncGenerator[bytes]) -> None:
         await self._write(self._zip.begin(path))
-        async for chunk in chunks:
-            await self._write(await asyncio.to_thread(self._zip.more, chunk))
+        async with aclosing(ahead(chunks)) as coming:
+            async for chunk in coming:
+                await self._write(await asyncio.to_thread(self._zip.more, chunk))
         await self._write(self._zip.end())
 
     async def add_whole(self, files: Sequence[tuple[str, bytes]]) -> None:
@@ -135,10 +138,11 @@ class PrefixSink:
         self._prefix = export.prefix
         self._export = export
 
-    async def add(self, path: str, chunks: AsyncIterable[bytes]) -> None:
+    async def add(self, path: str, chunks: AsyncGenerator[bytes]) -> None:
         out = _Hashed(self._bucket.writer(self._prefix + path, media_type=_media_type(path)))
-        async for chunk in chunks:
-            await out.write(chunk)
+        async with aclosing(ahead(chunks)) as coming:
+            async for chunk in coming:
+                await out.write(chunk)
         sha256 = await out.close()
         await self._register.add(StoredFile(path, self._prefix + path, out.size, sha256))
 

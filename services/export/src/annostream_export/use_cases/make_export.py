@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from annostream_export.dataset.manifest import from_json
-from annostream_export.dataset.reader import SnapshotReader
+from annostream_export.dataset.reader import Rows, SnapshotReader
 from annostream_export.domain.export import Export, ExportContent, Format, Images, complete
 from annostream_export.domain.job import Finished, State
 from annostream_export.domain.snapshot import Snapshot
@@ -90,7 +90,9 @@ class MakeExport:
         total = reader.manifest.item_count
         copies = export.images is Images.COPIES
         split = Split(reader.manifest, export.train_fraction)
-        uri = None if copies else self._bucket.uri
+        # A URI is this and a key.
+        bucket = self._bucket.uri("")
+        uri = None if copies else bucket
 
         def progress(done: int) -> None:
             report("labels", done, total)
@@ -101,7 +103,7 @@ class MakeExport:
             case Format.YOLO:
                 await write_yolo(reader, sink, split, uri, progress)
             case Format.JSONL:
-                await write_jsonl(reader, sink, self._bucket.uri, copies, progress)
+                await write_jsonl(reader, sink, bucket, copies, progress)
         if copies:
             await self._copy_images(reader, sink, split if export.format is Format.YOLO else None, report)
 
@@ -125,6 +127,6 @@ class MakeExport:
 
 async def _images(reader: SnapshotReader, split: Split | None) -> AsyncIterator[ImageItem]:
     async for items in reader.items(_IMAGE_COLUMNS):
-        for file, yolo, point, key, size, orientation, asset in zip(*items.columns.values(), strict=True):
+        for file, yolo, point, key, size, orientation, asset in zip(*Rows(items).columns.values(), strict=True):
             path = f"images/{file}" if split is None else image_path(split, yolo, point)
             yield ImageItem(path, key, size, orientation, asset)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import pytest_asyncio
 
 from annostream_export.domain import job
 from annostream_export.domain.export import Export
@@ -23,12 +22,8 @@ from annostream_export.outbound.documents import (
     encode_snapshot,
 )
 from annostream_export.outbound.mongo_jobs import FinishedOutbox, MongoExportFiles, MongoJobs
-from annostream_export.outbound.schema import INDEXES, MIGRATIONS
 from annostream_export.ports import ExportFiles, Jobs, RevisionConflictError
-from annostream_export.settings import Settings
-from annostream_kit import mongo
 from annostream_kit.mongo import Database
-from tests.conftest import SettingsFactory
 from tests.fakes.export import MemoryFiles, MemoryJobs
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -37,15 +32,6 @@ SNAPSHOTS: Codec[Snapshot] = Codec(
     "snapshots", encode_snapshot, decode_snapshot, lambda fact: snapshot_announcement(fact, str)
 )
 EXPORTS: Codec[Export] = Codec("exports", encode_export, decode_export, lambda fact: export_announcement(fact, str))
-
-
-@pytest_asyncio.fixture
-async def database(service_settings: SettingsFactory) -> AsyncIterator[Database]:
-    made = mongo.connect(service_settings("export", Settings))
-    await mongo.migrate(made, MIGRATIONS)
-    await mongo.ensure_indexes(made, INDEXES)
-    yield made
-    await made.client.drop_database(made.name)
 
 
 @pytest.fixture(params=["memory", "mongodb"])

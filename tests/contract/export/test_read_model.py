@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
-import pytest_asyncio
+import pytest
 
 from annostream.annotate.v1 import project_pb2, task_pb2
 from annostream.ingest.v1 import asset_pb2
 from annostream_export.outbound.mongo_model import MongoReadModel
-from annostream_export.outbound.schema import INDEXES, MIGRATIONS
 from annostream_export.ports import ModelRow
-from annostream_export.settings import Settings
-from annostream_kit import mongo
-from tests.conftest import SettingsFactory
+from annostream_kit.mongo import Database
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-@pytest_asyncio.fixture
-async def model(service_settings: SettingsFactory) -> AsyncIterator[MongoReadModel]:
-    database = mongo.connect(service_settings("export", Settings))
-    await mongo.migrate(database, MIGRATIONS)
-    await mongo.ensure_indexes(database, INDEXES)
-    yield MongoReadModel(database)
-    await database.client.drop_database(database.name)
+@pytest.fixture
+def model(database: Database) -> MongoReadModel:
+    return MongoReadModel(database)
 
 
 def _task(number: int, revision: int) -> ModelRow:

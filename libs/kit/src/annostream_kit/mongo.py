@@ -37,6 +37,7 @@ Collection: TypeAlias = AsyncIOMotorCollection[Document]
 Session: TypeAlias = AsyncIOMotorClientSession
 
 _DUPLICATE_KEY = 11000
+_SNAPSHOT_TOO_OLD = 239
 # Codes of a server that steps down, starts, stops, is overloaded or out of disk; they come as OperationFailure.
 _AWAY_CODES = frozenset(
     {6, 7, 50, 64, 89, 91, 112, 134, 189, 202, 246, 262, 317, 358, 384, 9001}
@@ -105,11 +106,23 @@ async def in_transaction(database: Database, work: Callable[[Session], Coroutine
         )
 
 
+class MomentPassedError(Exception):
+    """Reading at one moment took longer than the server keeps history (minSnapshotHistoryWindowInSeconds)."""
+
+
 @asynccontextmanager
 async def at_one_moment(database: Database) -> AsyncIterator[Session]:
-    """A session whose reads all show the database at one MongoDB snapshot time (kept for 5 minutes by default)."""
-    async with await database.client.start_session(snapshot=True, causal_consistency=False) as session:
-        yield session
+    """A session whose reads all show the database at one MongoDB snapshot time (kept for 5 minutes by default).
+
+    Raises MomentPassedError where that time is no longer kept.
+    """
+    try:
+        async with await database.client.start_session(snapshot=True, causal_consistency=False) as session:
+            yield session
+    except OperationFailure as error:
+        if error.code != _SNAPSHOT_TOO_OLD:
+            raise
+        raise MomentPassedError("MongoDB no longer keeps the moment that was read.") from error
 
 
 async def ensure_indexes(database: Database, indexes: Mapping[str, Sequence[IndexModel]]) -> None:

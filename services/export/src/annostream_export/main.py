@@ -22,9 +22,11 @@ from annostream_export.outbound.mongo_jobs import FinishedOutbox, MongoExportFil
 from annostream_export.outbound.mongo_model import MongoReadModel
 from annostream_export.outbound.schema import INDEXES, MIGRATIONS
 from annostream_export.outbound.sinks import OpenSinks
+from annostream_export.outbound.spool import file_spool
 from annostream_export.outbound.upstream import GrpcUpstream
 from annostream_export.ports import Clock
 from annostream_export.settings import Settings
+from annostream_export.use_cases.large_results import LargeResults
 from annostream_export.use_cases.make_export import MakeExport
 from annostream_export.use_cases.make_snapshot import MakeSnapshot
 from annostream_export.use_cases.projection import ANNOTATE_TOPIC, INGEST_TOPIC, TYPES
@@ -169,6 +171,12 @@ class Assembly:
         make = MakeSnapshot(
             self._model,
             self._bucket,
+            LargeResults(
+                self._bucket,
+                at_once=settings.snapshot_prefetch_results,
+                bytes_at_once=settings.snapshot_prefetch_bytes,
+            ),
+            lambda: file_spool(settings.snapshot_spool_directory, settings.snapshot_spool_bytes),
             clock,
             wait_seconds=settings.snapshot_wait_seconds,
             part_tasks=settings.snapshot_part_tasks,

@@ -94,6 +94,19 @@ class BucketWriter(Protocol):
     async def close(self) -> None: ...
 
 
+class Spool(Protocol):
+    """Rows put aside in blocks; only one block of them is in memory."""
+
+    async def add(self, rows: Sequence[bytes]) -> None:
+        """A block of one row or more. Raises FailedPrecondition SNAPSHOT_SPOOL_FULL."""
+
+    def blocks(self) -> AsyncIterator[list[bytes]]:
+        """Block by block as they were added; nothing is added any more."""
+
+
+OpenSpool = Callable[[], AbstractAsyncContextManager[Spool]]
+
+
 class ModelView(Protocol):
     """The read model at one moment."""
 
@@ -133,7 +146,8 @@ class ReadModel(Protocol):
     async def write(self, generation: int, rows: Sequence[ModelRow], positions: Positions) -> None:
         """Each row only where its revision is greater; then the positions, which only grow."""
 
-    def at_one_moment(self) -> AbstractAsyncContextManager[ModelView]: ...
+    def at_one_moment(self) -> AbstractAsyncContextManager[ModelView]:
+        """Raises FailedPrecondition SNAPSHOT_TOO_OLD where it is read for longer than the store keeps a moment."""
 
     async def digests(self, generations: Sequence[int]) -> list[str]:
         """SHA-256 over the canonical rows of each, all at one moment."""

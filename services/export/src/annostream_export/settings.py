@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 from pydantic import Field
 
 from annostream_kit.settings import ServiceSettings
@@ -20,6 +23,15 @@ class Settings(ServiceSettings):
     snapshot_wait_seconds: float = Field(default=120.0, gt=0)
     snapshot_part_tasks: int = Field(default=10_000, ge=1)
     snapshot_part_bytes: int = Field(default=48 * 2**20, ge=2**16)
+    # While MongoDB is read at one moment, completed tasks are put aside here, each job's in a file of its own.
+    snapshot_spool_directory: Path = Path(tempfile.gettempdir()) / "annostream-export"
+    snapshot_spool_bytes: int = Field(
+        default=16 * 2**30, ge=2**16, description="of one snapshot's completed tasks with their assets, on disk"
+    )
+    snapshot_prefetch_results: int = Field(
+        default=16, ge=1, le=256, description="large results on their way from S3 at once"
+    )
+    snapshot_prefetch_bytes: int = Field(default=64 * 2**20, ge=2**20, description="of these results together")
     export_train_fraction: float = Field(default=0.9, gt=0, lt=1)
     export_prefetch_images: int = Field(default=16, ge=1, le=256)
     export_prefetch_bytes: int = Field(default=64 * 2**20, ge=2**20)

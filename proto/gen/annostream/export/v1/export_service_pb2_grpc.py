@@ -105,7 +105,9 @@ class ExportServiceServicer:
     def CreateSnapshot(self, request, context):
         """Begins a snapshot of the project's completed tasks; it contains every submit acknowledged before this call.
         Role: manager. Reasons: PROJECT_NOT_FOUND, DEPENDENCY_AWAY (UNAVAILABLE: ingest or annotate does not answer).
-        A snapshot fails for: READ_MODEL_BEHIND, ATTEMPTS_EXHAUSTED, INTERNAL.
+        A snapshot fails for: READ_MODEL_BEHIND, SNAPSHOT_TOO_OLD (MongoDB's history window is too short for the project),
+        SNAPSHOT_SPOOL_FULL (its temporary file may not grow on), RESULT_MISSING (a large result is gone from S3),
+        ATTEMPTS_EXHAUSTED, INTERNAL.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -172,7 +174,8 @@ class ExportServiceServicer:
 
     def RebuildReadModel(self, request, context):
         """Builds the read model anew from offset 0 beside the one in use, then switches; says how far it is. Role: owner.
-        Reasons: REBUILD_RUNNING (FAILED_PRECONDITION), REBUILD_OVERTAKEN (ABORTED).
+        Reasons: REBUILD_RUNNING (FAILED_PRECONDITION), REBUILD_OVERTAKEN (ABORTED), SNAPSHOT_TOO_OLD (the digests took
+        longer than MongoDB's history window).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

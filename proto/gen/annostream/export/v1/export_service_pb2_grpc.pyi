@@ -40,7 +40,9 @@ class ExportServiceStub:
     CreateSnapshot: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.CreateSnapshotRequest, _export_service_pb2.CreateSnapshotResponse]
     """Begins a snapshot of the project's completed tasks; it contains every submit acknowledged before this call.
     Role: manager. Reasons: PROJECT_NOT_FOUND, DEPENDENCY_AWAY (UNAVAILABLE: ingest or annotate does not answer).
-    A snapshot fails for: READ_MODEL_BEHIND, ATTEMPTS_EXHAUSTED, INTERNAL.
+    A snapshot fails for: READ_MODEL_BEHIND, SNAPSHOT_TOO_OLD (MongoDB's history window is too short for the project),
+    SNAPSHOT_SPOOL_FULL (its temporary file may not grow on), RESULT_MISSING (a large result is gone from S3),
+    ATTEMPTS_EXHAUSTED, INTERNAL.
     """
     GetSnapshot: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.GetSnapshotRequest, _export_service_pb2.GetSnapshotResponse]
     """Reasons: SNAPSHOT_NOT_FOUND."""
@@ -65,7 +67,8 @@ class ExportServiceStub:
     """
     RebuildReadModel: _grpc.UnaryStreamMultiCallable[_export_service_pb2.RebuildReadModelRequest, _export_service_pb2.RebuildReadModelResponse]
     """Builds the read model anew from offset 0 beside the one in use, then switches; says how far it is. Role: owner.
-    Reasons: REBUILD_RUNNING (FAILED_PRECONDITION), REBUILD_OVERTAKEN (ABORTED).
+    Reasons: REBUILD_RUNNING (FAILED_PRECONDITION), REBUILD_OVERTAKEN (ABORTED), SNAPSHOT_TOO_OLD (the digests took
+    longer than MongoDB's history window).
     """
     RepublishEvents: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.RepublishEventsRequest, _export_service_pb2.RepublishEventsResponse]
     """Announces the current state of snapshots and exports again. Role: owner."""
@@ -82,7 +85,9 @@ class ExportServiceAsyncStub(ExportServiceStub):
     CreateSnapshot: _aio.UnaryUnaryMultiCallable[_export_service_pb2.CreateSnapshotRequest, _export_service_pb2.CreateSnapshotResponse]  # type: ignore[assignment]
     """Begins a snapshot of the project's completed tasks; it contains every submit acknowledged before this call.
     Role: manager. Reasons: PROJECT_NOT_FOUND, DEPENDENCY_AWAY (UNAVAILABLE: ingest or annotate does not answer).
-    A snapshot fails for: READ_MODEL_BEHIND, ATTEMPTS_EXHAUSTED, INTERNAL.
+    A snapshot fails for: READ_MODEL_BEHIND, SNAPSHOT_TOO_OLD (MongoDB's history window is too short for the project),
+    SNAPSHOT_SPOOL_FULL (its temporary file may not grow on), RESULT_MISSING (a large result is gone from S3),
+    ATTEMPTS_EXHAUSTED, INTERNAL.
     """
     GetSnapshot: _aio.UnaryUnaryMultiCallable[_export_service_pb2.GetSnapshotRequest, _export_service_pb2.GetSnapshotResponse]  # type: ignore[assignment]
     """Reasons: SNAPSHOT_NOT_FOUND."""
@@ -107,7 +112,8 @@ class ExportServiceAsyncStub(ExportServiceStub):
     """
     RebuildReadModel: _aio.UnaryStreamMultiCallable[_export_service_pb2.RebuildReadModelRequest, _export_service_pb2.RebuildReadModelResponse]  # type: ignore[assignment]
     """Builds the read model anew from offset 0 beside the one in use, then switches; says how far it is. Role: owner.
-    Reasons: REBUILD_RUNNING (FAILED_PRECONDITION), REBUILD_OVERTAKEN (ABORTED).
+    Reasons: REBUILD_RUNNING (FAILED_PRECONDITION), REBUILD_OVERTAKEN (ABORTED), SNAPSHOT_TOO_OLD (the digests took
+    longer than MongoDB's history window).
     """
     RepublishEvents: _aio.UnaryUnaryMultiCallable[_export_service_pb2.RepublishEventsRequest, _export_service_pb2.RepublishEventsResponse]  # type: ignore[assignment]
     """Announces the current state of snapshots and exports again. Role: owner."""
@@ -127,7 +133,9 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_export_service_pb2.CreateSnapshotResponse, _abc.Awaitable[_export_service_pb2.CreateSnapshotResponse]]:
         """Begins a snapshot of the project's completed tasks; it contains every submit acknowledged before this call.
         Role: manager. Reasons: PROJECT_NOT_FOUND, DEPENDENCY_AWAY (UNAVAILABLE: ingest or annotate does not answer).
-        A snapshot fails for: READ_MODEL_BEHIND, ATTEMPTS_EXHAUSTED, INTERNAL.
+        A snapshot fails for: READ_MODEL_BEHIND, SNAPSHOT_TOO_OLD (MongoDB's history window is too short for the project),
+        SNAPSHOT_SPOOL_FULL (its temporary file may not grow on), RESULT_MISSING (a large result is gone from S3),
+        ATTEMPTS_EXHAUSTED, INTERNAL.
         """
 
     @_abc_1.abstractmethod
@@ -206,7 +214,8 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_export_service_pb2.RebuildReadModelResponse], _abc.AsyncIterator[_export_service_pb2.RebuildReadModelResponse]]:
         """Builds the read model anew from offset 0 beside the one in use, then switches; says how far it is. Role: owner.
-        Reasons: REBUILD_RUNNING (FAILED_PRECONDITION), REBUILD_OVERTAKEN (ABORTED).
+        Reasons: REBUILD_RUNNING (FAILED_PRECONDITION), REBUILD_OVERTAKEN (ABORTED), SNAPSHOT_TOO_OLD (the digests took
+        longer than MongoDB's history window).
         """
 
     @_abc_1.abstractmethod

@@ -22,7 +22,16 @@ from annostream_export.domain.path import Claim, path_key
 from annostream_export.domain.snapshot import Positions
 from annostream_export.outbound.schema import GENERATION_INDEXES
 from annostream_export.ports import ModelRow, ModelView
-from annostream_kit.mongo import Collection, Database, Document, Session, at_one_moment, only_duplicates
+from annostream_kit.errors import FailedPrecondition
+from annostream_kit.mongo import (
+    Collection,
+    Database,
+    Document,
+    MomentPassedError,
+    Session,
+    at_one_moment,
+    only_duplicates,
+)
 from annostream_kit.positions import MongoPositions
 
 _KINDS = ("projects", "tasks", "assets")
@@ -63,11 +72,11 @@ class MongoReadModel:
     @asynccontextmanager
     async def at_one_moment(self) -> AsyncIterator[ModelView]:
         generation = await self.generation()
-        async with at_one_moment(self._database) as session:
+        async with _moment(self._database) as session:
             yield _View(self._database, generation, session, datetime.now(UTC))
 
     async def digests(self, generations: Sequence[int]) -> list[str]:
-        async with at_one_moment(self._database) as session:
+        async with _moment(self._database) as session:
             return [await self._digest(generation, session) for generation in generations]
 
     async def _digest(self, generation: int, session: Session) -> str:
@@ -136,6 +145,20 @@ class MongoReadModel:
 
     def _positions(self, generation: int) -> MongoPositions:
         return MongoPositions(self._database, f"model-g{generation}")
+
+
+@asynccontextmanager
+async def _moment(database: Database) -> AsyncIterator[Session]:
+    try:
+        async with at_one_moment(database) as session:
+            yield session
+    except MomentPassedError as error:
+        message = (
+            "MongoDB's history ended before the read model was read: raise its minSnapshotHistoryWindowInSeconds "
+            "(300 unless it was set; db.adminCommand({setParameter: 1, minSnapshotHistoryWindowInSeconds: 1800})), "
+            "then ask again."
+        )
+        raise FailedPrecondition("SNAPSHOT_TOO_OLD", message) from error
 
 
 async def _write_newer(rows: Collection, newest: Sequence[ModelRow]) -> None:

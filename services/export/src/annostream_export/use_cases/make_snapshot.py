@@ -1,33 +1,33 @@
-"""Making a snapshot: waits for the read model, reads it at one moment, writes parts, and the manifest last."""
+"""Making a snapshot: waits for the read model, copies it at one moment, writes parts, and the manifest last."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import pyarrow as pa
 import structlog
 
-from annostream.annotate.v1 import annotation_pb2, project_pb2, task_pb2
-from annostream.ingest.v1 import asset_pb2
+from annostream.annotate.v1 import project_pb2
 from annostream_export.dataset.manifest import Manifest, Part, from_json
-from annostream_export.dataset.rows import Completed, SnapshotRows, UnknownLabelError, labels_of
+from annostream_export.dataset.rows import SnapshotRows, UnknownLabelError, labels_of
 from annostream_export.dataset.tables import to_parquet
 from annostream_export.domain.job import Finished, StoredFile
-from annostream_export.domain.path import Claim, ExportPaths, path_key, settle, suffixed
 from annostream_export.domain.snapshot import Snapshot, SnapshotContent, behind, publish, too_late
-from annostream_export.ports import Bucket, Clock, ModelView, ReadModel
+from annostream_export.ports import Bucket, Clock, OpenSpool, ReadModel, Spool
+from annostream_export.use_cases.copy_model import UnknownAssetError, copy_completed
+from annostream_export.use_cases.large_results import LargeResults
 from annostream_export.use_cases.runner import NotYetError, Report
-from annostream_kit.errors import DependencyAwayError, FailedPrecondition
+from annostream_kit.errors import FailedPrecondition
 from annostream_kit.objects import ObjectMissingError
 
 log = structlog.get_logger()
 _POLL_SECONDS = 0.02
 _POLLS = 250
 _PARQUET = "application/vnd.apache.parquet"
-_REFERENCE_BYTES = 32 * 2**20
 
 
 def manifest_key(snapshot: str) -> str:
@@ -42,6 +42,8 @@ class MakeSnapshot:
         self,
         model: ReadModel,
         bucket: Bucket,
+        results: LargeResults,
+        open_spool: OpenSpool,
         clock: Clock,
         *,
         wait_seconds: float,
@@ -50,6 +52,8 @@ class MakeSnapshot:
     ) -> None:
         self._model = model
         self._bucket = bucket
+        self._results = results
+        self._open_spool = open_spool
         self._clock = clock
         self._wait_seconds = wait_seconds
         self._part_tasks = part_tasks
@@ -95,31 +99,40 @@ class MakeSnapshot:
             raise FailedPrecondition("READ_MODEL_BEHIND", message)
 
     async def _write(self, snapshot: Snapshot, report: Report) -> tuple[Manifest, StoredFile]:
-        async with self._model.at_one_moment() as view:
-            project = await view.project(snapshot.project)
-            if project is None:
-                self._check_patience(snapshot)
-                raise NotYetError(f"projects/{snapshot.project}")
-            making = _Making(snapshot, SnapshotRows(labels_of(project.label_schema)))
+        async with self._open_spool() as spool:
             try:
-                async for group in _completed(view, self._bucket, snapshot.project):
-                    await asyncio.to_thread(making.rows.add, group)
-                    report("reading", making.rows.item_count, 0)
-                    if len(making.rows.items) >= self._part_tasks or making.rows.bytes_held >= self._part_bytes:
-                        await self._flush(making)
-            except (UnknownLabelError, UnknownAssetError) as error:
+                head = await self._copy(snapshot, spool, report)
+                making = _Making(snapshot, head, SnapshotRows(labels_of(head.project.label_schema)))
+                await self._write_parts(making, spool, report)
+            except (UnknownProjectError, UnknownLabelError, UnknownAssetError) as error:
                 # A task is ahead of what belongs to it: their events lie in different partitions.
                 self._check_patience(snapshot)
                 log.warning("snapshot_put_back", name=snapshot.name, error=str(error))
                 raise NotYetError(str(error)) from error
-            await self._flush(making)
-            manifest = _manifest(making, project, view)
+        manifest = _manifest(making)
         data = manifest.to_json()
         key = manifest_key(snapshot.name)
         if not await self._bucket.put_new(key, data, media_type="application/json"):
             # Another run was faster: what it wrote is the snapshot.
             data = await self._bucket.get(key)
         return from_json(data), _file(snapshot, key, data)
+
+    async def _copy(self, snapshot: Snapshot, spool: Spool, report: Report) -> _Head:
+        async with self._model.at_one_moment() as view:
+            project = await view.project(snapshot.project)
+            if project is None:
+                raise UnknownProjectError(f"projects/{snapshot.project}")
+            count = await copy_completed(view, snapshot.project, spool, lambda done: report("reading", done, 0))
+            return _Head(project, view.read_time, count)
+
+    async def _write_parts(self, making: _Making, spool: Spool, report: Report) -> None:
+        async with aclosing(self._results.completed(spool)) as groups:
+            async for group in groups:
+                await asyncio.to_thread(making.rows.add, group)
+                report("writing", making.rows.item_count, making.head.item_count)
+                if len(making.rows.items) >= self._part_tasks or making.rows.bytes_held >= self._part_bytes:
+                    await self._flush(making)
+        await self._flush(making)
 
     async def _flush(self, making: _Making) -> None:
         rows = making.rows
@@ -148,81 +161,29 @@ class MakeSnapshot:
             await self._bucket.delete(left)
 
 
-class UnknownAssetError(Exception):
-    """A completed task is of an asset that the read model does not have yet."""
+class UnknownProjectError(Exception):
+    """The read model does not have the project yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What the moment showed beside the tasks."""
+
+    project: project_pb2.Project
+    read_time: datetime
+    item_count: int
 
 
 @dataclass(slots=True)
 class _Making:
     snapshot: Snapshot
+    head: _Head
     rows: SnapshotRows
     parts: list[Part] = field(default_factory=list)
 
 
-async def _completed(view: ModelView, bucket: Bucket, project: str) -> AsyncIterator[list[Completed]]:
-    """Groups of completed tasks whose assets are there, in the order of their names."""
-    async for tasks in view.completed_tasks(project):
-        assets = await view.assets({asset.name for task in tasks for asset in task.assets})
-        kept = [(task, assets[task.assets[0].name]) for task in tasks if _shown(task, assets)]
-        paths = await _paths(view, project, [asset for _, asset in kept])
-        group: list[Completed] = []
-        held = 0
-        for task, asset in kept:
-            results, size = await _results(bucket, task)
-            group.append(Completed(task, asset, paths[asset.name], results))
-            held += size + task.ByteSize()
-            if held >= _REFERENCE_BYTES:
-                yield group
-                group, held = [], 0
-        yield group
-
-
-def _shown(task: task_pb2.Task, assets: Mapping[str, asset_pb2.Asset]) -> bool:
-    """Whether nothing of the task is deleted; raises UnknownAssetError."""
-    try:
-        return all(assets[asset.name].state == asset_pb2.Asset.STATE_ACTIVE for asset in task.assets)
-    except KeyError as error:
-        raise UnknownAssetError(f"{task.name}: {error.args[0]}") from error
-
-
-async def _paths(view: ModelView, project: str, assets: Sequence[asset_pb2.Asset]) -> dict[str, ExportPaths]:
-    """The path of each asset in exports, settled among all assets that the project has."""
-    keys = {asset.name: path_key(asset.path, asset.media_type) for asset in assets}
-    claims = await view.path_claims(project, [key.stem for key in keys.values()])
-    mine = {a.name: Claim(a.create_time.ToMicroseconds(), a.name, keys[a.name].suffix) for a in assets}
-    settled = {a.name: settle(a.path, a.media_type, mine[a.name], claims.get(keys[a.name].stem, ())) for a in assets}
-    renamed = [a for a in assets if settled[a.name].renamed]
-    if renamed:
-        taken = await view.path_claims(project, [_renamed_stem(a) for a in renamed])
-        for a in renamed:
-            if taken.get(_renamed_stem(a)):
-                rivals = claims[keys[a.name].stem]
-                settled[a.name] = settle(a.path, a.media_type, mine[a.name], rivals, whole=True)
-    return settled
-
-
-def _renamed_stem(asset: asset_pb2.Asset) -> str:
-    return path_key(suffixed(asset.path, asset.name.rsplit("/", 1)[-1]), asset.media_type).stem
-
-
-async def _results(bucket: Bucket, task: task_pb2.Task) -> tuple[list[annotation_pb2.Result], int]:
-    """The results of a task's annotations, large ones fetched, and the bytes of those."""
-    results, size = [], 0
-    for annotation in task.annotations:
-        if not annotation.HasField("reference"):
-            results.append(annotation.result)
-            continue
-        reference = annotation.reference
-        data = await bucket.get(reference.key)
-        if hashlib.sha256(data).hexdigest() != reference.sha256:
-            raise DependencyAwayError(f"{reference.key} does not have its hash: S3 answered with other bytes.")
-        results.append(annotation_pb2.Result.FromString(data))
-        size += len(data)
-    return results, size
-
-
-def _manifest(making: _Making, project: project_pb2.Project, view: ModelView) -> Manifest:
-    rows = making.rows
+def _manifest(making: _Making) -> Manifest:
+    rows, project = making.rows, making.head.project
     positions: dict[str, dict[str, int]] = {}
     for (topic, partition), offset in making.snapshot.positions().items():
         positions.setdefault(topic, {})[str(partition)] = offset
@@ -236,7 +197,7 @@ def _manifest(making: _Making, project: project_pb2.Project, view: ModelView) ->
         region_count=rows.region_count,
         schema_version=project.label_schema.version,
         keep_location=project.keep_location,
-        read_time=view.read_time,
+        read_time=making.head.read_time,
         lowest_split_point=rows.lowest,
         highest_split_point=rows.highest,
         positions=positions,

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from annostream.annotate.v1 import project_pb2, task_pb2
-from annostream.ingest.v1 import asset_pb2
 from annostream_export.outbound.mongo_model import MongoReadModel
 from annostream_export.ports import ModelRow
 from annostream_kit.mongo import Database
@@ -25,12 +24,6 @@ def model(database: Database) -> MongoReadModel:
 def _task(number: int, revision: int) -> ModelRow:
     task = task_pb2.Task(name=f"projects/p/tasks/t{number}", state=task_pb2.Task.STATE_OPEN, revision=revision)
     return ModelRow(task.name, revision, task)
-
-
-def _asset(number: int, path: str, revision: int = 1) -> ModelRow:
-    asset = asset_pb2.Asset(name=f"projects/p/assets/a{number}", path=path, media_type="image/jpeg")
-    asset.create_time.FromSeconds(number + 1)
-    return ModelRow(asset.name, revision, asset)
 
 
 async def test_whatever_the_order_the_greatest_revision_stays(model: MongoReadModel) -> None:
@@ -66,13 +59,6 @@ async def test_a_moment_does_not_show_what_comes_after_it(model: MongoReadModel)
         before = [task.name async for batch in view.completed_tasks("p") for task in batch]
         await model.write(1, [ModelRow(later.name, 1, later)], {})
         assert [task.name async for batch in view.completed_tasks("p") for task in batch] == before == [done.name]
-
-
-async def test_claims_of_a_path_are_found_by_its_folded_stem(model: MongoReadModel) -> None:
-    await model.write(1, [_asset(0, "a.JPG"), _asset(1, "A.jpg"), _asset(2, "b.jpg")], {})
-    async with model.at_one_moment() as view:
-        claims = await view.path_claims("p", ["a"])
-    assert sorted(claim.asset for claim in claims["a"]) == ["projects/p/assets/a0", "projects/p/assets/a1"]
 
 
 async def test_one_rebuild_runs_at_a_time_and_a_dead_one_is_followed(model: MongoReadModel) -> None:

@@ -55,6 +55,23 @@ def test_a_later_asset_never_renames_an_earlier_one(paths: list[str]) -> None:
     assert _settled(paths)[:-1] == _settled(paths[:-1])
 
 
+CLAIMS = st.builds(
+    Claim,
+    st.integers(0, 5),
+    st.sampled_from([f"projects/p/assets/{letter}" for letter in "abcdefgh"]),
+    st.sampled_from([".jpg", ".png", ".webp"]),
+)
+
+
+@given(
+    st.lists(CLAIMS, min_size=1, unique_by=lambda claim: claim.asset), st.sampled_from(["a.jpg", "A.png", "b/c.webp"])
+)
+def test_the_first_claim_of_each_suffix_settles_what_all_of_them_settle(claims: list[Claim], path: str) -> None:
+    firsts = [min(claim for claim in claims if claim.suffix == suffix) for suffix in {claim.suffix for claim in claims}]
+    for mine in claims:
+        assert settle(path, JPEG, mine, firsts) == settle(path, JPEG, mine, claims)
+
+
 @given(st.text(max_size=300))
 def test_a_safe_path_leads_nowhere_else(path: str) -> None:
     safe = safe_path(path)

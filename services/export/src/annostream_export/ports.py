@@ -121,7 +121,7 @@ class ModelView(Protocol):
     async def assets(self, names: Iterable[str]) -> Mapping[str, asset_pb2.Asset]: ...
 
     async def path_claims(self, project: str, stems: Iterable[str]) -> Mapping[str, list[Claim]]:
-        """Folded stem -> every asset of the project that wants it."""
+        """Folded stem -> of each suffix, the first asset of the project that wants it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 Two assets collide where their paths are equal but for case and Unicode form, and in YOLO, whose label files have the
 image's name, also where they differ by the suffix alone. Among all assets that the project ever had, the one created
 first keeps its path; each other one gets `-<first 8 of its id>`. So a later asset never renames an earlier one, and
-the order in which events arrive does not matter.
+the order in which events arrive does not matter. A purge alone forgets a path: then the next asset has it.
 """
 
 from __future__ import annotations
@@ -113,7 +113,10 @@ def suffixed(path: str, asset: str, *, whole: bool = False) -> str:
 
 
 def settle(path: str, media_type: str, mine: Claim, rivals: Sequence[Claim], *, whole: bool = False) -> ExportPaths:
-    """The paths of an asset whose stem these rivals share; `whole` where the short suffix is taken as well."""
+    """The paths of an asset whose stem these rivals share: of each suffix, the first one says all.
+
+    whole: where the short suffix is taken as well.
+    """
     safe = safe_path(path)
     earlier = [rival for rival in rivals if rival < mine and rival.asset != mine.asset]
     asset = mine.asset.rsplit("/", 1)[-1]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.errors import OperationFailure
 
-from annostream_kit.mongo import Database, Migration
+from annostream_kit.mongo import Collection, Database, Migration
 from annostream_kit.mongo_outbox import OUTBOX_INDEX
 
+_INDEX_NOT_FOUND = 27
 _JOBS = [
     OUTBOX_INDEX,
     IndexModel([("project", ASCENDING), ("created", DESCENDING), ("_id", DESCENDING)], name="newest"),
@@ -23,7 +25,8 @@ GENERATION_INDEXES = {
     # Making an index makes the collection: a read at one moment fails for a while after it came to be.
     "projects": [IndexModel([("p", ASCENDING)], name="project")],
     "tasks": [IndexModel([("p", ASCENDING), ("s", ASCENDING), ("_id", ASCENDING)], name="state")],
-    "assets": [IndexModel([("p", ASCENDING), ("k", ASCENDING)], name="path")],
+    # Who was the first to claim a path: one key is read for each stem, however many assets share it.
+    "assets": [IndexModel([(field, ASCENDING) for field in ("p", "e", "k", "c", "_id")], name="claims")],
 }
 
 
@@ -34,4 +37,21 @@ async def _first(database: Database) -> None:
         await database[f"{kind}_g1"].create_indexes(indexes)
 
 
-MIGRATIONS: tuple[Migration, ...] = (_first,)
+async def _second(database: Database) -> None:
+    """Claims of paths have an index by suffix and stem, which replaces the one by stem."""
+    for name in await database.list_collection_names(filter={"name": {"$regex": "^assets_g"}}):
+        await database[name].create_indexes(GENERATION_INDEXES["assets"])
+        if "path" in await database[name].index_information():
+            await _drop_index(database[name], "path")
+
+
+async def _drop_index(rows: Collection, index: str) -> None:
+    try:
+        await rows.drop_index(index)
+    except OperationFailure as error:
+        # Another replica, which starts at the same time, was faster.
+        if error.code != _INDEX_NOT_FOUND:
+            raise
+
+
+MIGRATIONS: tuple[Migration, ...] = (_first, _second)

@@ -8,9 +8,13 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from annostream_embedded.errors import EmbeddedError
 from annostream_embedded.settings import Settings
+
+if TYPE_CHECKING:
+    from jgo.maven import MavenContext
 
 KAFKA_VERSION = "4.4.0"
 _THREADS = 8
@@ -53,11 +57,18 @@ def kafka_classpath(settings: Settings, advance: Advance) -> list[Path]:
 
 
 def _fetch_all(missing: list[Jar], folder: Path, repository: str | None, advance: Advance) -> None:
+    # Slow to import, and needed at the first start only; here, for threads that import at once can lock each other.
+    from jgo.maven import MavenContext  # noqa: PLC0415
+
+    remotes = None if repository is None else {"configured": repository.rstrip("/")}
     total = done_bytes = 0
     partial = Path(tempfile.mkdtemp(prefix=".fetch-", dir=folder))
     try:
         with ThreadPoolExecutor(_THREADS) as pool:
-            fetched = [pool.submit(_fetch, jar, folder, partial, repository) for jar in missing]
+            fetched = [
+                pool.submit(_fetch, jar, folder, MavenContext(repo_cache=partial, remote_repos=remotes, timeout=60))
+                for jar in missing
+            ]
             for total, future in enumerate(as_completed(fetched), start=1):
                 done_bytes += future.result()
                 advance(total, len(missing), done_bytes)
@@ -65,11 +76,7 @@ def _fetch_all(missing: list[Jar], folder: Path, repository: str | None, advance
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _fetch(jar: Jar, folder: Path, partial: Path, repository: str | None) -> int:
-    from jgo.maven import MavenContext  # noqa: PLC0415  # slow to import, and needed at the first start only
-
-    remotes = None if repository is None else {"configured": repository.rstrip("/")}
-    context = MavenContext(repo_cache=partial, remote_repos=remotes, timeout=60)
+def _fetch(jar: Jar, folder: Path, context: "MavenContext") -> int:
     try:
         fetched: Path = context.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve()
     except (OSError, RuntimeError) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -56,10 +56,11 @@ class MemoryProjects:
         self.rows[project.id] = replace(project, requests=requests)
         return True
 
-    async def page(self, *, display_name: str, after: Page | None, size: int) -> list[Project]:
+    async def listed(self, *, display_name: str, after: Page | None, limit: int) -> AsyncGenerator[Project, None]:
         rows = [p for p in self.rows.values() if display_name in ("", p.display_name)]
         newest = sorted(rows, key=lambda p: (p.create_time, p.id), reverse=True)
-        return [p for p in newest if after is None or (p.create_time, p.id) < after][:size]
+        for project in [p for p in newest if after is None or (p.create_time, p.id) < after][:limit]:
+            yield project
 
     async def task_counts(self, project: str) -> dict[str, int]:
         return self.counts.get(project, {})
@@ -91,7 +92,9 @@ class MemoryTasks:
         found = self.rows.get(task)
         return found if found and found.project == project and found.create_time else None
 
-    async def page(self, project: str, *, state: TaskState | None, after: Page | None, size: int) -> list[Task]:
+    async def listed(
+        self, project: str, *, state: TaskState | None, after: Page | None, limit: int
+    ) -> AsyncGenerator[Task, None]:
         rows = [
             (task.create_time, task.id, task)
             for task in self.rows.values()
@@ -99,7 +102,8 @@ class MemoryTasks:
         ]
         newest = sorted(rows, key=lambda row: row[:2], reverse=True)
         found = [task for time, key, task in newest if after is None or (time, key) < after]
-        return [replace(task, answers=()) for task in found[:size]]
+        for task in found[:limit]:
+            yield replace(task, answers=())
 
     async def save(self, fact: TaskFact) -> bool:
         task = fact.task

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -39,9 +39,10 @@ class MemoryJobs(Generic[Resource]):
     async def get(self, name: str) -> Resource | None:
         return self._made.get(name)
 
-    async def listed(self, project: str, after: Cursor | None, limit: int) -> list[Resource]:
+    async def listed(self, project: str, after: Cursor | None, limit: int) -> AsyncGenerator[Resource, None]:
         rows = sorted((_cursor(made), made.name) for made in self._made.values() if made.project == project)
-        return [self._made[name] for cursor, name in reversed(rows) if after is None or cursor < after][:limit]
+        for name in [name for cursor, name in reversed(rows) if after is None or cursor < after][:limit]:
+            yield self._made[name]
 
     async def due(self, now: datetime, limit: int) -> list[Resource]:
         waiting = [made for made in self._made.values() if not made.state.final and made.job.until <= now]
@@ -148,5 +149,5 @@ class MemoryBucket:
     def writer(self, key: str, *, media_type: str = "") -> MemoryWriter:  # noqa: ARG002
         return MemoryWriter(self.objects, key)
 
-    def presigned_get(self, key: str, *, media_type: str = "", file_name: str = "") -> str:  # noqa: ARG002
-        return f"https://memory/{key}"
+    async def presigned_gets(self, keys: Sequence[str]) -> Sequence[str]:
+        return [f"https://memory/{key}" for key in keys]

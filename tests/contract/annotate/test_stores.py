@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import TypeVar
 
 from annostream_annotate.domain.annotation import AnnotationSubmitted, Work, revise, submit
 from annostream_annotate.domain.lease import TaskLeased, expire, lease, release
@@ -23,6 +25,7 @@ from annostream_annotate.domain.task import (
 from tests.contract.annotate.stores import Stores
 from tests.unit.annotate.made import LATER, NOW, PROJECT, SCHEMA, opened
 
+Item = TypeVar("Item")
 REFERENCE = ResultReference("projects/p/results/sha256/ab/abc", "abc", 20_000, 3)
 
 
@@ -45,6 +48,10 @@ def submitted(task: Task, who: str = "yumi", *, request_id: str = "s1") -> Annot
     fact = submit(task, Work(who, InlineResult(b"", 0), 1, 7, request_id), task.token, now=NOW)
     assert isinstance(fact, AnnotationSubmitted)
     return fact
+
+
+async def all_of(listed: AsyncIterator[Item]) -> list[Item]:
+    return [item async for item in listed]
 
 
 async def again(stores: Stores, task: Task) -> Task:
@@ -141,7 +148,7 @@ async def test_a_mark_of_a_task_that_never_opened_is_in_no_list(stores: Stores) 
     assert mark
     assert await stores.tasks.apply([[mark]])
     assert await stores.tasks.get(PROJECT, mark.task.id) is None
-    assert await stores.tasks.page(PROJECT, state=None, after=None, size=9) == []
+    assert await all_of(stores.tasks.listed(PROJECT, state=None, after=None, limit=9)) == []
     assert (await stores.tasks.stored([mark.task.id]))[mark.task.id].asset_revision == 2
 
 
@@ -156,11 +163,11 @@ async def test_opening_a_task_twice_is_told(stores: Stores) -> None:
 async def test_pages_go_from_the_newest_on(stores: Stores) -> None:
     tasks = await given(stores, 5)
     newest = sorted((task.id for task in tasks), reverse=True)
-    first = await stores.tasks.page(PROJECT, state=TaskState.OPEN, after=None, size=3)
+    first = await all_of(stores.tasks.listed(PROJECT, state=TaskState.OPEN, after=None, limit=3))
     assert [task.id for task in first] == newest[:3]
-    rest = await stores.tasks.page(PROJECT, state=None, after=(NOW, first[-1].id), size=3)
+    rest = await all_of(stores.tasks.listed(PROJECT, state=None, after=(NOW, first[-1].id), limit=3))
     assert [task.id for task in rest] == newest[3:]
-    assert await stores.tasks.page(PROJECT, state=TaskState.COMPLETED, after=None, size=3) == []
+    assert await all_of(stores.tasks.listed(PROJECT, state=TaskState.COMPLETED, after=None, limit=3)) == []
 
 
 async def test_ranks_are_given_once(stores: Stores) -> None:
@@ -187,11 +194,11 @@ async def test_projects_are_listed_newest_first_and_by_name(stores: Stores) -> N
     for number in range(3):
         wish = Wish("냥이" if number else "멍이")
         await stores.projects.add(create(f"p{number}", wish, created_by="", now=NOW + timedelta(seconds=number)))
-    page = await stores.projects.page(display_name="", after=None, size=2)
+    page = await all_of(stores.projects.listed(display_name="", after=None, limit=2))
     assert [p.id for p in page] == ["p2", "p1"]
-    rest = await stores.projects.page(display_name="", after=(page[-1].create_time, "p1"), size=2)
+    rest = await all_of(stores.projects.listed(display_name="", after=(page[-1].create_time, "p1"), limit=2))
     assert [p.id for p in rest] == ["p0"]
-    assert [p.id for p in await stores.projects.page(display_name="냥이", after=None, size=9)] == ["p2", "p1"]
+    assert [p.id async for p in stores.projects.listed(display_name="냥이", after=None, limit=9)] == ["p2", "p1"]
 
 
 async def test_positions_of_a_cursor_only_grow(stores: Stores) -> None:

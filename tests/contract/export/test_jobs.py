@@ -113,9 +113,10 @@ async def test_a_lease_is_renewed_by_its_own_run_alone(jobs: Jobs[Snapshot]) -> 
 async def test_pages_are_newest_first(jobs: Jobs[Snapshot]) -> None:
     made = [await jobs.create("p", f"r{n}", _make(n // 2)) for n in range(4)]
     await jobs.create("other", "x", lambda n: request("other", n, {}, now=NOW))
-    first = await jobs.listed("p", None, 2)
+    first = [one async for one in jobs.listed("p", None, 2)]
     last = first[-1]
-    rest = await jobs.listed("p", (round(last.create_time.timestamp() * 1_000_000), last.name), 5)
+    after = (round(last.create_time.timestamp() * 1_000_000), last.name)
+    rest = [one async for one in jobs.listed("p", after, 5)]
     assert [one.name for one in [*first, *rest]] == [one.name for one in reversed(made)]
 
 

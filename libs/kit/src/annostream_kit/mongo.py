@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias, TypeVar
 
@@ -13,6 +13,7 @@ from motor.motor_asyncio import (
     AsyncIOMotorClient,
     AsyncIOMotorClientSession,
     AsyncIOMotorCollection,
+    AsyncIOMotorCursor,
     AsyncIOMotorDatabase,
 )
 from pymongo import IndexModel, ReadPreference, WriteConcern
@@ -34,6 +35,7 @@ log = structlog.get_logger()
 Document = dict[str, Any]
 Database: TypeAlias = AsyncIOMotorDatabase[Document]
 Collection: TypeAlias = AsyncIOMotorCollection[Document]
+Cursor: TypeAlias = AsyncIOMotorCursor[Document]
 Session: TypeAlias = AsyncIOMotorClientSession
 
 _DUPLICATE_KEY = 11000
@@ -129,6 +131,16 @@ async def ensure_indexes(database: Database, indexes: Mapping[str, Sequence[Inde
     """Makes what is missing; an index that exists stays."""
     for collection, models in indexes.items():
         await database[collection].create_indexes(list(models))
+
+
+async def streamed(cursor: Cursor) -> AsyncGenerator[Document, None]:
+    """Its documents as they are asked for; where the reader stops early, the server's cursor ends too."""
+    try:
+        async for row in cursor:
+            yield row
+    finally:
+        if cursor.alive:  # type: ignore[truthy-function]  # a property, whatever the stub says
+            await cursor.close()
 
 
 class NewerSchemaError(Exception):

@@ -1,12 +1,14 @@
-"""Paging by cursor: opaque tokens that hold the last key seen."""
+"""Paging by cursor: opaque tokens that hold the last key seen, and pages that end early at a budget of bytes."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import orjson
 
@@ -19,6 +21,65 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_INTEGER, _MAX_MILLISECONDS = 1 << 63, 1 << 47
 
 Item = TypeVar("Item")
+
+
+class Measured(Protocol):
+    """A protobuf message."""
+
+    def ByteSize(self) -> int: ...
+
+
+Wire = TypeVar("Wire", bound=Measured)
+
+
+class Budget:
+    """Bytes that an answer may still hold: its first item always, others while they fit."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._left = max_bytes
+        self._empty = True
+
+    def takes(self, size_bytes: int) -> bool:
+        """Whether the item goes in; then its bytes are gone."""
+        fits = self._empty or size_bytes <= self._left
+        if fits:
+            self._left -= size_bytes
+            self._empty = False
+        return fits
+
+
+def first_that_fit(found: Iterable[Wire], *, max_bytes: int) -> list[Wire]:
+    """At least one where there is any; no more is asked of `found` than one too many."""
+    budget, page = Budget(max_bytes), list[Wire]()
+    for wire in found:
+        if not budget.takes(wire.ByteSize()):
+            break
+        page.append(wire)
+    return page
+
+
+@dataclass(frozen=True, slots=True)
+class Filled(Generic[Wire, Item]):
+    """A page.  last: the item that its last one was made of, where more follow; None at the end."""
+
+    items: list[Wire]
+    last: Item | None
+
+
+async def fill_page(
+    found: AsyncGenerator[Item, None], to_wire: Callable[[Item], Wire], *, size: int, max_bytes: int
+) -> Filled[Wire, Item]:
+    """Up to `size` of `found`, and fewer where their bytes would be too many."""
+    budget, page = Budget(max_bytes), list[Wire]()
+    last: Item | None = None
+    async with aclosing(found):
+        async for item in found:
+            wire = to_wire(item)
+            if len(page) == size or not budget.takes(wire.ByteSize()):
+                return Filled(page, last)
+            page.append(wire)
+            last = item
+    return Filled(page, None)
 
 
 def page_size(asked: int, *, default: int = DEFAULT_PAGE_SIZE, most: int = MAX_PAGE_SIZE) -> int:

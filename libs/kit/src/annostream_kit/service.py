@@ -14,6 +14,7 @@ from typing import TypeVar
 import structlog
 import uvloop
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from annostream_kit import logging
 from annostream_kit.auth import TokenVerifier
@@ -206,6 +207,13 @@ def _read(settings: type[Settings]) -> Settings:
         return settings()  # type: ignore[call-arg]  # the environment has them
     except ValidationError as error:
         for problem in error.errors():
-            name = "ANNOSTREAM_" + "_".join(str(part) for part in problem["loc"]).upper()
-            print(f"{name}: {problem['msg']}. Set it in the environment.", file=sys.stderr)
+            print(_sentence(problem), file=sys.stderr)
         sys.exit(1)
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    """Settings that contradict each other say so in a sentence of their own."""
+    if not problem["loc"]:
+        return str(problem["ctx"]["error"])
+    name = "ANNOSTREAM_" + "_".join(str(part) for part in problem["loc"]).upper()
+    return f"{name}: {problem['msg']}. Set it in the environment."

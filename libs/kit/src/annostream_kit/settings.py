@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -19,6 +19,8 @@ class ServiceSettings(BaseSettings):
     """host:port; port 0 takes a free one"""
     max_grpc_message_bytes: int = Field(default=64 * 2**20, ge=2**20)
     """of one gRPC message, in and out"""
+    max_page_bytes: int = Field(default=3 * 2**20, ge=2**16)
+    """about so many bytes a page of a list holds, and at least one item; the next page goes on from there"""
     stop_seconds: float = Field(default=6.0, gt=0)
     """how long calls may end after SIGTERM"""
 
@@ -74,6 +76,14 @@ class ServiceSettings(BaseSettings):
 
     log_format: Literal["json", "console"] = "json"
     log_level: str = "INFO"
+
+    @model_validator(mode="after")
+    def _a_page_is_a_message(self) -> Self:
+        if self.max_page_bytes > self.max_grpc_message_bytes:
+            raise ValueError(
+                "ANNOSTREAM_MAX_PAGE_BYTES is more than ANNOSTREAM_MAX_GRPC_MESSAGE_BYTES: a page is one message."
+            )
+        return self
 
     @property
     def database(self) -> str:

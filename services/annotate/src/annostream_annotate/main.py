@@ -108,7 +108,7 @@ async def assemble(settings: Settings, shell: Shell) -> None:
     _consumers(settings, shell, database, objects, producer, opening)
     shell.background("relay", relay.run)
     shell.background("sweeper", _sweeper(settings, shell, uses.leasing))
-    service = AnnotateApi(uses, clock)
+    service = AnnotateApi(uses, clock, max_page_bytes=settings.max_page_bytes)
     shell.mount(
         Mounted(
             api.DESCRIPTOR.services_by_name["AnnotateService"],

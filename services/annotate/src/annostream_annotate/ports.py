@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -35,8 +35,8 @@ class ProjectStore(Protocol):
     async def save(self, fact: ProjectChanged, *, request_id: str) -> bool:
         """False where somebody else changed it in the meantime."""
 
-    async def page(self, *, display_name: str, after: Page | None, size: int) -> list[Project]:
-        """Newest first."""
+    def listed(self, *, display_name: str, after: Page | None, limit: int) -> AsyncGenerator[Project, None]:
+        """Newest first, read as they are asked for."""
 
     async def task_counts(self, project: str) -> dict[str, int]:
         """State -> number of tasks; kept, and a moment behind."""
@@ -48,8 +48,10 @@ class TaskStore(Protocol):
     async def get(self, project: str, task: str) -> Task | None:
         """None for one that was never opened, too."""
 
-    async def page(self, project: str, *, state: TaskState | None, after: Page | None, size: int) -> list[Task]:
-        """Newest first."""
+    def listed(
+        self, project: str, *, state: TaskState | None, after: Page | None, limit: int
+    ) -> AsyncGenerator[Task, None]:
+        """Newest first, read as they are asked for."""
 
     async def save(self, fact: TaskFact) -> bool:
         """Writes the fact's state with its events; False where the task's version is not the one that was read."""

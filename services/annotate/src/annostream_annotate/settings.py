@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from annostream_kit.settings import ServiceSettings
+
+# A task with 16 small results of 64 KiB, and what else an answer says beside one large result.
+BESIDE_A_RESULT_BYTES = 2 * 2**20
 
 
 class Settings(ServiceSettings):
@@ -24,3 +27,12 @@ class Settings(ServiceSettings):
     max_inline_result_bytes: int = Field(default=16 * 1024, ge=0, le=64 * 1024)
     max_result_bytes: int = Field(default=48 * 2**20, ge=1024)
     counter_linger_seconds: float = Field(default=0.5, ge=0)
+
+    @model_validator(mode="after")
+    def _a_result_fits_into_a_message(self) -> Settings:
+        if self.max_result_bytes + BESIDE_A_RESULT_BYTES > self.max_grpc_message_bytes:
+            raise ValueError(
+                "ANNOSTREAM_MAX_RESULT_BYTES and 2 MiB for its task are more than ANNOSTREAM_MAX_GRPC_MESSAGE_BYTES: "
+                "such a result could be taken, and never be read. Lower the first, or raise the second."
+            )
+        return self

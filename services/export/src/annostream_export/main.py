@@ -125,6 +125,7 @@ class Assembly:
             self._rebuild(),
             self._outbox.announce_project_again,
             self._bucket.uri,
+            max_page_bytes=settings.max_page_bytes,
         )
         shell.mount(
             Mounted(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,8 +35,8 @@ class Jobs(Protocol[Resource]):
 
     async def get(self, name: str) -> Resource | None: ...
 
-    async def listed(self, project: str, after: Cursor | None, limit: int) -> list[Resource]:
-        """Newest first."""
+    def listed(self, project: str, after: Cursor | None, limit: int) -> AsyncGenerator[Resource, None]:
+        """Newest first, read as they are asked for."""
 
     async def due(self, now: datetime, limit: int) -> list[Resource]:
         """Not finished and held by nobody, those waiting longest first."""
@@ -75,7 +75,7 @@ class Bucket(Protocol):
     async def delete(self, keys: Sequence[str]) -> None: ...
     def list(self, prefix: str) -> AsyncIterator[Listed]: ...
     def writer(self, key: str, *, media_type: str = "") -> BucketWriter: ...
-    def presigned_get(self, key: str, *, media_type: str = "", file_name: str = "") -> str: ...
+    async def presigned_gets(self, keys: Sequence[str]) -> Sequence[str]: ...
 
 
 class Listed(Protocol):

@@ -169,6 +169,7 @@ class Wiring:
             announcer=KafkaAnnouncer(self._outbox, reader, topic=TOPIC, wait_seconds=settings.position_wait_seconds),
             topic=TOPIC,
             link_seconds=settings.url_lifetime_seconds,
+            max_page_bytes=settings.max_page_bytes,
             max_idle_seconds=idle,
             clock=now,
         )

@@ -24,7 +24,12 @@ class Tasks:
     async def get(self, name: str, *, with_results: bool = True) -> Task:
         """with_results: also those that lie in S3. Raises TASK_NOT_FOUND."""
         request = api.GetTaskRequest(name=name, with_results=with_results)
-        return (await self._service.call(self._stub.GetTask, request)).task
+        answer = await self._service.call(self._stub.GetTask, request)
+        for left_out in answer.results_left_out:
+            whole = await self._service.call(self._stub.GetAnnotation, api.GetAnnotationRequest(name=left_out))
+            at = next(n for n, annotation in enumerate(answer.task.annotations) if annotation.name == left_out)
+            answer.task.annotations[at].CopyFrom(whole.annotation)
+        return answer.task
 
     async def list(
         self, project: str, *, state: "Task.State.ValueType" = Task.STATE_UNSPECIFIED
@@ -35,7 +40,10 @@ class Tasks:
             yield task
 
     async def lease(self, project: str, *, max_tasks: int = 1, request_id: str = "") -> Sequence[LeasedTask]:
-        """The next ones, up to 32; none when there is nothing to do. Raises TOO_MANY_LEASES."""
+        """The next ones, up to 32; none when there is nothing to do. Raises TOO_MANY_LEASES.
+
+        Where `draft_left_out` is set, `annotations.draft` has the kept work.
+        """
         parent = await self._projects.resolve(project)
         request = api.LeaseTasksRequest(parent=parent, max_tasks=max_tasks, request_id=request_id)
         return (await self._service.call(self._stub.LeaseTasks, request)).tasks

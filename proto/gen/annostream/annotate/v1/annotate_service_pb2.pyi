@@ -275,20 +275,68 @@ class GetTaskResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TASK_FIELD_NUMBER: _builtins.int
+    RESULTS_LEFT_OUT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def task(self) -> _task_pb2.Task: ...
+    @_builtins.property
+    def results_left_out(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of with_results: annotations whose results are too large for this answer, which has their references;
+        GetAnnotation has each.
+        """
+
     def __init__(
         self,
         *,
         task: _task_pb2.Task | None = ...,
+        results_left_out: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["task", b"task"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results_left_out", b"results_left_out", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetTaskResponse: _TypeAlias = GetTaskResponse  # noqa: Y015
+
+@_typing.final
+class GetAnnotationRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """projects/{project}/tasks/{task}/annotations/{annotation}"""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAnnotationRequest: _TypeAlias = GetAnnotationRequest  # noqa: Y015
+
+@_typing.final
+class GetAnnotationResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ANNOTATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def annotation(self) -> _annotation_pb2.Annotation: ...
+    def __init__(
+        self,
+        *,
+        annotation: _annotation_pb2.Annotation | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["annotation", b"annotation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotation", b"annotation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAnnotationResponse: _TypeAlias = GetAnnotationResponse  # noqa: Y015
 
 @_typing.final
 class ListTasksRequest(_message.Message):
@@ -400,6 +448,9 @@ class LeasedTask(_message.Message):
     TASK_FIELD_NUMBER: _builtins.int
     LEASE_FIELD_NUMBER: _builtins.int
     DRAFT_FIELD_NUMBER: _builtins.int
+    DRAFT_LEFT_OUT_FIELD_NUMBER: _builtins.int
+    draft_left_out: _builtins.bool
+    """There is such work, but too large for this answer: GetDraft has it."""
     @_builtins.property
     def task(self) -> _task_pb2.Task: ...
     @_builtins.property
@@ -414,10 +465,11 @@ class LeasedTask(_message.Message):
         task: _task_pb2.Task | None = ...,
         lease: _task_pb2.Lease | None = ...,
         draft: _annotation_pb2.Draft | None = ...,
+        draft_left_out: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["draft", b"draft", "lease", b"lease", "task", b"task"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["draft", b"draft", "lease", b"lease", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draft", b"draft", "draft_left_out", b"draft_left_out", "lease", b"lease", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -29,7 +29,8 @@ class AnnotateServiceStub:
     """Projects, the queue of tasks, annotations. Every RPC needs a token (UNAUTHENTICATED: TOKEN_MISSING,
     TOKEN_INVALID, TOKEN_EXPIRED; PERMISSION_DENIED: ROLE_TOO_LOW).
     Any may answer INVALID_NAME, DEPENDENCY_AWAY (UNAVAILABLE: try again) or INTERNAL (a fault of ours, which the log has);
-    a list also INVALID_PAGE_SIZE.
+    a list also INVALID_PAGE_SIZE. A page may come with fewer items than asked for, where they are large: go on until
+    next_page_token is empty.
     """
 
     def __init__(self, channel):
@@ -62,6 +63,11 @@ class AnnotateServiceStub:
                 '/annostream.annotate.v1.AnnotateService/GetTask',
                 request_serializer=annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.GetTaskRequest.SerializeToString,
                 response_deserializer=annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.GetTaskResponse.FromString,
+                _registered_method=True)
+        self.GetAnnotation = channel.unary_unary(
+                '/annostream.annotate.v1.AnnotateService/GetAnnotation',
+                request_serializer=annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.GetAnnotationRequest.SerializeToString,
+                response_deserializer=annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.GetAnnotationResponse.FromString,
                 _registered_method=True)
         self.ListTasks = channel.unary_unary(
                 '/annostream.annotate.v1.AnnotateService/ListTasks',
@@ -119,7 +125,8 @@ class AnnotateServiceServicer:
     """Projects, the queue of tasks, annotations. Every RPC needs a token (UNAUTHENTICATED: TOKEN_MISSING,
     TOKEN_INVALID, TOKEN_EXPIRED; PERMISSION_DENIED: ROLE_TOO_LOW).
     Any may answer INVALID_NAME, DEPENDENCY_AWAY (UNAVAILABLE: try again) or INTERNAL (a fault of ours, which the log has);
-    a list also INVALID_PAGE_SIZE.
+    a list also INVALID_PAGE_SIZE. A page may come with fewer items than asked for, where they are large: go on until
+    next_page_token is empty.
     """
 
     def CreateProject(self, request, context):
@@ -155,6 +162,13 @@ class AnnotateServiceServicer:
 
     def GetTask(self, request, context):
         """Reasons: TASK_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAnnotation(self, request, context):
+        """An annotation with its result, though it lies in S3. Reasons: TASK_NOT_FOUND, ANNOTATION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -269,6 +283,11 @@ def add_AnnotateServiceServicer_to_server(servicer, server):
                     request_deserializer=annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.GetTaskRequest.FromString,
                     response_serializer=annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.GetTaskResponse.SerializeToString,
             ),
+            'GetAnnotation': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAnnotation,
+                    request_deserializer=annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.GetAnnotationRequest.FromString,
+                    response_serializer=annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.GetAnnotationResponse.SerializeToString,
+            ),
             'ListTasks': grpc.unary_unary_rpc_method_handler(
                     servicer.ListTasks,
                     request_deserializer=annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.ListTasksRequest.FromString,
@@ -331,7 +350,8 @@ class AnnotateService:
     """Projects, the queue of tasks, annotations. Every RPC needs a token (UNAUTHENTICATED: TOKEN_MISSING,
     TOKEN_INVALID, TOKEN_EXPIRED; PERMISSION_DENIED: ROLE_TOO_LOW).
     Any may answer INVALID_NAME, DEPENDENCY_AWAY (UNAVAILABLE: try again) or INTERNAL (a fault of ours, which the log has);
-    a list also INVALID_PAGE_SIZE.
+    a list also INVALID_PAGE_SIZE. A page may come with fewer items than asked for, where they are large: go on until
+    next_page_token is empty.
     """
 
     @staticmethod
@@ -459,6 +479,33 @@ class AnnotateService:
             '/annostream.annotate.v1.AnnotateService/GetTask',
             annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.GetTaskRequest.SerializeToString,
             annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.GetTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAnnotation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/annostream.annotate.v1.AnnotateService/GetAnnotation',
+            annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.GetAnnotationRequest.SerializeToString,
+            annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.GetAnnotationResponse.FromString,
             options,
             channel_credentials,
             insecure,

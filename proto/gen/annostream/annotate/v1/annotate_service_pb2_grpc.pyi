@@ -30,7 +30,8 @@ class AnnotateServiceStub:
     """Projects, the queue of tasks, annotations. Every RPC needs a token (UNAUTHENTICATED: TOKEN_MISSING,
     TOKEN_INVALID, TOKEN_EXPIRED; PERMISSION_DENIED: ROLE_TOO_LOW).
     Any may answer INVALID_NAME, DEPENDENCY_AWAY (UNAVAILABLE: try again) or INTERNAL (a fault of ours, which the log has);
-    a list also INVALID_PAGE_SIZE.
+    a list also INVALID_PAGE_SIZE. A page may come with fewer items than asked for, where they are large: go on until
+    next_page_token is empty.
     """
 
     @_typing.overload
@@ -52,6 +53,8 @@ class AnnotateServiceStub:
     """
     GetTask: _grpc.UnaryUnaryMultiCallable[_annotate_service_pb2.GetTaskRequest, _annotate_service_pb2.GetTaskResponse]
     """Reasons: TASK_NOT_FOUND."""
+    GetAnnotation: _grpc.UnaryUnaryMultiCallable[_annotate_service_pb2.GetAnnotationRequest, _annotate_service_pb2.GetAnnotationResponse]
+    """An annotation with its result, though it lies in S3. Reasons: TASK_NOT_FOUND, ANNOTATION_NOT_FOUND."""
     ListTasks: _grpc.UnaryUnaryMultiCallable[_annotate_service_pb2.ListTasksRequest, _annotate_service_pb2.ListTasksResponse]
     """By cursor, newest first. Reasons: PROJECT_NOT_FOUND, INVALID_PAGE_TOKEN."""
     LeaseTasks: _grpc.UnaryUnaryMultiCallable[_annotate_service_pb2.LeaseTasksRequest, _annotate_service_pb2.LeaseTasksResponse]
@@ -96,7 +99,8 @@ class AnnotateServiceAsyncStub(AnnotateServiceStub):
     """Projects, the queue of tasks, annotations. Every RPC needs a token (UNAUTHENTICATED: TOKEN_MISSING,
     TOKEN_INVALID, TOKEN_EXPIRED; PERMISSION_DENIED: ROLE_TOO_LOW).
     Any may answer INVALID_NAME, DEPENDENCY_AWAY (UNAVAILABLE: try again) or INTERNAL (a fault of ours, which the log has);
-    a list also INVALID_PAGE_SIZE.
+    a list also INVALID_PAGE_SIZE. A page may come with fewer items than asked for, where they are large: go on until
+    next_page_token is empty.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -115,6 +119,8 @@ class AnnotateServiceAsyncStub(AnnotateServiceStub):
     """
     GetTask: _aio.UnaryUnaryMultiCallable[_annotate_service_pb2.GetTaskRequest, _annotate_service_pb2.GetTaskResponse]  # type: ignore[assignment]
     """Reasons: TASK_NOT_FOUND."""
+    GetAnnotation: _aio.UnaryUnaryMultiCallable[_annotate_service_pb2.GetAnnotationRequest, _annotate_service_pb2.GetAnnotationResponse]  # type: ignore[assignment]
+    """An annotation with its result, though it lies in S3. Reasons: TASK_NOT_FOUND, ANNOTATION_NOT_FOUND."""
     ListTasks: _aio.UnaryUnaryMultiCallable[_annotate_service_pb2.ListTasksRequest, _annotate_service_pb2.ListTasksResponse]  # type: ignore[assignment]
     """By cursor, newest first. Reasons: PROJECT_NOT_FOUND, INVALID_PAGE_TOKEN."""
     LeaseTasks: _aio.UnaryUnaryMultiCallable[_annotate_service_pb2.LeaseTasksRequest, _annotate_service_pb2.LeaseTasksResponse]  # type: ignore[assignment]
@@ -158,7 +164,8 @@ class AnnotateServiceServicer(metaclass=_abc_1.ABCMeta):
     """Projects, the queue of tasks, annotations. Every RPC needs a token (UNAUTHENTICATED: TOKEN_MISSING,
     TOKEN_INVALID, TOKEN_EXPIRED; PERMISSION_DENIED: ROLE_TOO_LOW).
     Any may answer INVALID_NAME, DEPENDENCY_AWAY (UNAVAILABLE: try again) or INTERNAL (a fault of ours, which the log has);
-    a list also INVALID_PAGE_SIZE.
+    a list also INVALID_PAGE_SIZE. A page may come with fewer items than asked for, where they are large: go on until
+    next_page_token is empty.
     """
 
     @_abc_1.abstractmethod
@@ -205,6 +212,14 @@ class AnnotateServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_annotate_service_pb2.GetTaskResponse, _abc.Awaitable[_annotate_service_pb2.GetTaskResponse]]:
         """Reasons: TASK_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def GetAnnotation(
+        self,
+        request: _annotate_service_pb2.GetAnnotationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_annotate_service_pb2.GetAnnotationResponse, _abc.Awaitable[_annotate_service_pb2.GetAnnotationResponse]]:
+        """An annotation with its result, though it lies in S3. Reasons: TASK_NOT_FOUND, ANNOTATION_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def ListTasks(

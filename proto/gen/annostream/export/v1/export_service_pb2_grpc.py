@@ -29,7 +29,8 @@ class ExportServiceStub:
     """Snapshots and exports. Every RPC needs a token (UNAUTHENTICATED: TOKEN_MISSING,
     TOKEN_INVALID, TOKEN_EXPIRED; PERMISSION_DENIED: ROLE_TOO_LOW).
     Any may answer INVALID_NAME, DEPENDENCY_AWAY (UNAVAILABLE: try again) or INTERNAL (a fault of ours, which the log has);
-    a list also INVALID_PAGE_SIZE.
+    a list also INVALID_PAGE_SIZE. A page may come with fewer items than asked for, where they are large: go on until
+    next_page_token is empty.
     """
 
     def __init__(self, channel):
@@ -99,7 +100,8 @@ class ExportServiceServicer:
     """Snapshots and exports. Every RPC needs a token (UNAUTHENTICATED: TOKEN_MISSING,
     TOKEN_INVALID, TOKEN_EXPIRED; PERMISSION_DENIED: ROLE_TOO_LOW).
     Any may answer INVALID_NAME, DEPENDENCY_AWAY (UNAVAILABLE: try again) or INTERNAL (a fault of ours, which the log has);
-    a list also INVALID_PAGE_SIZE.
+    a list also INVALID_PAGE_SIZE. A page may come with fewer items than asked for, where they are large: go on until
+    next_page_token is empty.
     """
 
     def CreateSnapshot(self, request, context):
@@ -258,7 +260,8 @@ class ExportService:
     """Snapshots and exports. Every RPC needs a token (UNAUTHENTICATED: TOKEN_MISSING,
     TOKEN_INVALID, TOKEN_EXPIRED; PERMISSION_DENIED: ROLE_TOO_LOW).
     Any may answer INVALID_NAME, DEPENDENCY_AWAY (UNAVAILABLE: try again) or INTERNAL (a fault of ours, which the log has);
-    a list also INVALID_PAGE_SIZE.
+    a list also INVALID_PAGE_SIZE. A page may come with fewer items than asked for, where they are large: go on until
+    next_page_token is empty.
     """
 
     @staticmethod

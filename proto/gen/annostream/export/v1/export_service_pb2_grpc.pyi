@@ -30,7 +30,8 @@ class ExportServiceStub:
     """Snapshots and exports. Every RPC needs a token (UNAUTHENTICATED: TOKEN_MISSING,
     TOKEN_INVALID, TOKEN_EXPIRED; PERMISSION_DENIED: ROLE_TOO_LOW).
     Any may answer INVALID_NAME, DEPENDENCY_AWAY (UNAVAILABLE: try again) or INTERNAL (a fault of ours, which the log has);
-    a list also INVALID_PAGE_SIZE.
+    a list also INVALID_PAGE_SIZE. A page may come with fewer items than asked for, where they are large: go on until
+    next_page_token is empty.
     """
 
     @_typing.overload
@@ -78,7 +79,8 @@ class ExportServiceAsyncStub(ExportServiceStub):
     """Snapshots and exports. Every RPC needs a token (UNAUTHENTICATED: TOKEN_MISSING,
     TOKEN_INVALID, TOKEN_EXPIRED; PERMISSION_DENIED: ROLE_TOO_LOW).
     Any may answer INVALID_NAME, DEPENDENCY_AWAY (UNAVAILABLE: try again) or INTERNAL (a fault of ours, which the log has);
-    a list also INVALID_PAGE_SIZE.
+    a list also INVALID_PAGE_SIZE. A page may come with fewer items than asked for, where they are large: go on until
+    next_page_token is empty.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -122,7 +124,8 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
     """Snapshots and exports. Every RPC needs a token (UNAUTHENTICATED: TOKEN_MISSING,
     TOKEN_INVALID, TOKEN_EXPIRED; PERMISSION_DENIED: ROLE_TOO_LOW).
     Any may answer INVALID_NAME, DEPENDENCY_AWAY (UNAVAILABLE: try again) or INTERNAL (a fault of ours, which the log has);
-    a list also INVALID_PAGE_SIZE.
+    a list also INVALID_PAGE_SIZE. A page may come with fewer items than asked for, where they are large: go on until
+    next_page_token is empty.
     """
 
     @_abc_1.abstractmethod

@@ -440,16 +440,22 @@ class DeleteAssetsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ASSETS_FIELD_NUMBER: _builtins.int
+    METADATA_LEFT_OUT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def assets(self) -> _containers.RepeatedCompositeFieldContainer[_asset_pb2.Asset]: ...
+    @_builtins.property
+    def metadata_left_out(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Assets that are here without their metadata, for it would make the answer too large: GetAsset has it."""
+
     def __init__(
         self,
         *,
         assets: _abc.Iterable[_asset_pb2.Asset] | None = ...,
+        metadata_left_out: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assets", b"assets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assets", b"assets", "metadata_left_out", b"metadata_left_out"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

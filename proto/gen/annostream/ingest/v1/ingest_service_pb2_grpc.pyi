@@ -30,7 +30,8 @@ class IngestServiceStub:
     """Takes assets, checks and keeps them. Every RPC needs a token (UNAUTHENTICATED: TOKEN_MISSING,
     TOKEN_INVALID, TOKEN_EXPIRED; PERMISSION_DENIED: ROLE_TOO_LOW).
     Any may answer INVALID_NAME, DEPENDENCY_AWAY (UNAVAILABLE: try again) or INTERNAL (a fault of ours, which the log has);
-    a list also INVALID_PAGE_SIZE.
+    a list also INVALID_PAGE_SIZE. A page may come with fewer items than asked for, where they are large: go on until
+    next_page_token is empty.
     """
 
     @_typing.overload
@@ -79,7 +80,8 @@ class IngestServiceAsyncStub(IngestServiceStub):
     """Takes assets, checks and keeps them. Every RPC needs a token (UNAUTHENTICATED: TOKEN_MISSING,
     TOKEN_INVALID, TOKEN_EXPIRED; PERMISSION_DENIED: ROLE_TOO_LOW).
     Any may answer INVALID_NAME, DEPENDENCY_AWAY (UNAVAILABLE: try again) or INTERNAL (a fault of ours, which the log has);
-    a list also INVALID_PAGE_SIZE.
+    a list also INVALID_PAGE_SIZE. A page may come with fewer items than asked for, where they are large: go on until
+    next_page_token is empty.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -124,7 +126,8 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     """Takes assets, checks and keeps them. Every RPC needs a token (UNAUTHENTICATED: TOKEN_MISSING,
     TOKEN_INVALID, TOKEN_EXPIRED; PERMISSION_DENIED: ROLE_TOO_LOW).
     Any may answer INVALID_NAME, DEPENDENCY_AWAY (UNAVAILABLE: try again) or INTERNAL (a fault of ours, which the log has);
-    a list also INVALID_PAGE_SIZE.
+    a list also INVALID_PAGE_SIZE. A page may come with fewer items than asked for, where they are large: go on until
+    next_page_token is empty.
     """
 
     @_abc_1.abstractmethod

@@ -73,6 +73,10 @@ class InlineResult:
     data: bytes = field(repr=False)
     region_count: int = 0
 
+    @property
+    def size_bytes(self) -> int:
+        return len(self.data)
+
 
 @dataclass(frozen=True, slots=True)
 class ResultReference:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from annostream.annotate.v1 import annotate_service_pb2 as api
 from annostream.annotate.v1 import annotate_service_pb2_grpc as api_grpc
-from annostream.annotate.v1 import annotation_pb2
+from annostream.annotate.v1 import annotation_pb2, task_pb2
 from annostream_annotate import messages
 from annostream_annotate.domain.annotation import DraftKept
-from annostream_annotate.domain.task import Draft
+from annostream_annotate.domain.task import Draft, InlineResult, Task
 from annostream_annotate.ports import Clock
 from annostream_annotate.use_cases.leasing import Leased, Leasing, tasks_wanted
 from annostream_annotate.use_cases.projects import Projects
@@ -22,7 +22,7 @@ from annostream_annotate.use_cases.submitting import Sent, Submitting, Taken
 from annostream_kit.auth import Role, current_caller
 from annostream_kit.errors import InvalidArgument
 from annostream_kit.ids import parse_name
-from annostream_kit.paging import decode_time_token, encode_time_token, page_size
+from annostream_kit.paging import Budget, decode_time_token, encode_time_token, fill_page, page_size
 
 ROLES: Mapping[str, Role] = {
     "CreateProject": Role.MANAGER,
@@ -30,6 +30,7 @@ ROLES: Mapping[str, Role] = {
     "ListProjects": Role.VIEWER,
     "UpdateProject": Role.MANAGER,
     "GetTask": Role.VIEWER,
+    "GetAnnotation": Role.VIEWER,
     "ListTasks": Role.VIEWER,
     "LeaseTasks": Role.ANNOTATOR,
     "LeaseTask": Role.ANNOTATOR,
@@ -62,9 +63,10 @@ class UseCases:
 class AnnotateApi(api_grpc.AnnotateServiceServicer):
     """The annotator is who calls, never a field of the request."""
 
-    def __init__(self, uses: UseCases, clock: Clock) -> None:
+    def __init__(self, uses: UseCases, clock: Clock, *, max_page_bytes: int) -> None:
         self._uses = uses
         self._clock = clock
+        self._max_page_bytes = max_page_bytes
 
     async def CreateProject(self, request: api.CreateProjectRequest, context: object) -> api.CreateProjectResponse:
         wish = messages.wish_from_request(request)
@@ -77,13 +79,12 @@ class AnnotateApi(api_grpc.AnnotateServiceServicer):
         return api.GetProjectResponse(project=messages.project_to_wire(project), task_counts=counts)
 
     async def ListProjects(self, request: api.ListProjectsRequest, context: object) -> api.ListProjectsResponse:
-        size = page_size(request.page_size)
-        found = await self._uses.projects.page(
-            display_name=messages.nfc(request.display_name), after=decode_time_token(request.page_token), size=size + 1
-        )
-        page = found[:size]
-        token = encode_time_token(page[-1].create_time, page[-1].id) if len(found) > size else ""
-        return api.ListProjectsResponse(projects=[messages.project_to_wire(p) for p in page], next_page_token=token)
+        size, after = page_size(request.page_size), decode_time_token(request.page_token)
+        name = messages.nfc(request.display_name)
+        found = self._uses.projects.listed(display_name=name, after=after, limit=size + 1)
+        page = await fill_page(found, messages.project_to_wire, size=size, max_bytes=self._max_page_bytes)
+        token = encode_time_token(page.last.create_time, page.last.id) if page.last else ""
+        return api.ListProjectsResponse(projects=page.items, next_page_token=token)
 
     async def UpdateProject(self, request: api.UpdateProjectRequest, context: object) -> api.UpdateProjectResponse:
         (project_id,) = parse_name(_PROJECT, request.project.name)
@@ -99,41 +100,56 @@ class AnnotateApi(api_grpc.AnnotateServiceServicer):
     async def GetTask(self, request: api.GetTaskRequest, context: object) -> api.GetTaskResponse:
         task = await self._uses.reading.task(*parse_name(_TASK, request.name))
         wire = messages.task_with_leases(task, self._clock())
-        if request.with_results:
-            for annotation in wire.annotations:
-                if annotation.HasField("reference"):
-                    content = next(a.content for a in task.annotations if annotation.name.endswith(a.id))
-                    annotation.result.ParseFromString(await self._uses.results.read(content))
-        return api.GetTaskResponse(task=wire)
+        left_out = await self._fill_results(task, wire) if request.with_results else []
+        return api.GetTaskResponse(task=wire, results_left_out=left_out)
+
+    async def _fill_results(self, task: Task, wire: task_pb2.Task) -> list[str]:
+        """Large results take the places of their references; the names of annotations whose result is too much."""
+        budget, left_out = Budget(self._max_page_bytes), list[str]()
+        for annotation, into in zip(task.annotations, wire.annotations, strict=True):
+            if isinstance(annotation.content, InlineResult):
+                continue
+            if budget.takes(annotation.content.size_bytes):
+                into.result.ParseFromString(await self._uses.results.read(annotation.content))
+            else:
+                left_out.append(into.name)
+        return left_out
+
+    async def GetAnnotation(self, request: api.GetAnnotationRequest, context: object) -> api.GetAnnotationResponse:
+        task, annotation = await self._uses.reading.annotation(*parse_name(_ANNOTATION, request.name))
+        wire = messages.annotation_to_wire(task, annotation)
+        if wire.HasField("reference"):
+            wire.result.ParseFromString(await self._uses.results.read(annotation.content))
+        return api.GetAnnotationResponse(annotation=wire)
 
     async def ListTasks(self, request: api.ListTasksRequest, context: object) -> api.ListTasksResponse:
         (project_id,) = parse_name(_PROJECT, request.parent)
         size = page_size(request.page_size)
         state = messages.task_state_from_wire(request.state)
         after = decode_time_token(request.page_token)
-        found = await self._uses.reading.tasks(project_id, state=state, after=after, size=size + 1)
-        page = found[:size]
-        token = (
-            encode_time_token(page[-1].create_time or page[-1].update_time, page[-1].id) if len(found) > size else ""
-        )
+        found = await self._uses.reading.tasks(project_id, state=state, after=after, limit=size + 1)
         now = self._clock()
-        return api.ListTasksResponse(
-            tasks=[messages.task_with_leases(task, now) for task in page], next_page_token=token
+        page = await fill_page(
+            found, lambda task: messages.task_with_leases(task, now), size=size, max_bytes=self._max_page_bytes
         )
+        last = page.last
+        token = encode_time_token(last.create_time or last.update_time, last.id) if last else ""
+        return api.ListTasksResponse(tasks=page.items, next_page_token=token)
 
     async def LeaseTasks(self, request: api.LeaseTasksRequest, context: object) -> api.LeaseTasksResponse:
         (project_id,) = parse_name(_PROJECT, request.parent)
         leased = await self._uses.leasing.next_tasks(
             project_id, _caller(), tasks_wanted(request.max_tasks), request_id=_request_id(request.request_id)
         )
-        return api.LeaseTasksResponse(tasks=[await self._leased(one) for one in leased])
+        budget = Budget(self._max_page_bytes)
+        return api.LeaseTasksResponse(tasks=[await self._leased(one, budget) for one in leased])
 
     async def LeaseTask(self, request: api.LeaseTaskRequest, context: object) -> api.LeaseTaskResponse:
         project_id, task_id = parse_name(_TASK, request.name)
         leased = await self._uses.leasing.chosen_task(
             project_id, task_id, _caller(), request_id=_request_id(request.request_id)
         )
-        return api.LeaseTaskResponse(task=await self._leased(leased))
+        return api.LeaseTaskResponse(task=await self._leased(leased, Budget(self._max_page_bytes)))
 
     async def RenewLeases(self, request: api.RenewLeasesRequest, context: object) -> api.RenewLeasesResponse:
         (project_id,) = parse_name(_PROJECT, request.parent)
@@ -189,14 +205,18 @@ class AnnotateApi(api_grpc.AnnotateServiceServicer):
         project_id = parse_name(_PROJECT, request.project)[0] if request.project else ""
         return api.RepublishEventsResponse(announced=await self._uses.reading.announce_again(project_id))
 
-    async def _leased(self, leased: Leased) -> api.LeasedTask:
+    async def _leased(self, leased: Leased, drafts: Budget) -> api.LeasedTask:
         # Annotators judge for themselves: what others answered is not handed out with the task.
         wire = api.LeasedTask(
             task=messages.task_with_leases(messages.without_annotations(leased.task), self._clock()),
             lease=messages.lease_to_wire(leased.task, leased.slot),
         )
-        if leased.draft is not None:
+        if leased.draft is None:
+            return wire
+        if drafts.takes(leased.draft.content.size_bytes):
             wire.draft.CopyFrom(await self._draft(leased.draft))
+        else:
+            wire.draft_left_out = True
         return wire
 
     async def _draft(self, draft: Draft) -> annotation_pb2.Draft:

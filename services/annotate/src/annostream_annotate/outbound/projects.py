@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
 
 from pymongo import DESCENDING
 from pymongo.errors import DuplicateKeyError
@@ -11,7 +11,7 @@ from annostream_annotate.domain.project import Project, ProjectChanged, ProjectC
 from annostream_annotate.messages import events_of
 from annostream_annotate.outbound.documents import project_document, project_of
 from annostream_annotate.ports import Page
-from annostream_kit.mongo import Database, Document
+from annostream_kit.mongo import Database, Document, streamed
 from annostream_kit.mongo_outbox import event_document
 from annostream_kit.outbox import MAX_PENDING_EVENTS, admit
 
@@ -60,12 +60,13 @@ class MongoProjects:
             admit(MAX_PENDING_EVENTS)
         return bool(answer.modified_count)
 
-    async def page(self, *, display_name: str, after: Page | None, size: int) -> list[Project]:
+    async def listed(self, *, display_name: str, after: Page | None, limit: int) -> AsyncGenerator[Project, None]:
         scope: Document = {"display_name": display_name} if display_name else {}
         if after:
             scope |= older_than(after)
         rows = self._rows.find(scope, _WITHOUT_EVENTS).sort([("created_at", DESCENDING), ("_id", DESCENDING)])
-        return [project_of(row) for row in await rows.limit(size).to_list(size)]
+        async for row in streamed(rows.limit(limit)):
+            yield project_of(row)
 
     async def task_counts(self, project: str) -> dict[str, int]:
         row = await self._counts.find_one({"_id": project}) or {}

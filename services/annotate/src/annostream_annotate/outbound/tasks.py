@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from pymongo import ASCENDING, DESCENDING, InsertOne, ReturnDocument, UpdateOne
@@ -24,7 +24,7 @@ from annostream_annotate.outbound.documents import (
 from annostream_annotate.outbound.projects import older_than
 from annostream_annotate.ports import Page, TaskFact
 from annostream_kit.errors import ResourceExhausted
-from annostream_kit.mongo import Database, Document, only_duplicates
+from annostream_kit.mongo import Database, Document, only_duplicates, streamed
 from annostream_kit.mongo_outbox import event_document
 from annostream_kit.outbox import admit
 
@@ -49,14 +49,17 @@ class MongoTasks:
         row = await self._rows.find_one({"_id": task}, _WHOLE)
         return task_of(row) if row and row["project"] == project and "created_at" in row else None
 
-    async def page(self, project: str, *, state: TaskState | None, after: Page | None, size: int) -> list[Task]:
+    async def listed(
+        self, project: str, *, state: TaskState | None, after: Page | None, limit: int
+    ) -> AsyncGenerator[Task, None]:
         scope: Document = {"project": project, "created_at": {"$lte": _HORIZON}}
         if state:
             scope["state"] = state.value
         if after:
             scope |= older_than(after)
         rows = self._rows.find(scope, _LISTED).sort([("created_at", DESCENDING), ("_id", DESCENDING)])
-        return [task_of(row) for row in await rows.limit(size).to_list(size)]
+        async for row in streamed(rows.limit(limit)):
+            yield task_of(row)
 
     async def save(self, fact: TaskFact) -> bool:
         task = fact.task

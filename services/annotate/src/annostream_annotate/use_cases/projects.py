@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from annostream_annotate.domain.project import Project, Wish, change, create
 from annostream_annotate.ports import Announcements, Clock, Page, ProjectStore
@@ -64,5 +64,5 @@ class Projects:
     async def get_with_counts(self, project_id: str) -> tuple[Project, dict[str, int]]:
         return await self.get(project_id), await self._store.task_counts(project_id)
 
-    async def page(self, *, display_name: str, after: Page | None, size: int) -> list[Project]:
-        return await self._store.page(display_name=display_name, after=after, size=size)
+    def listed(self, *, display_name: str, after: Page | None, limit: int) -> AsyncGenerator[Project, None]:
+        return self._store.listed(display_name=display_name, after=after, limit=limit)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 
-from annostream_annotate.domain.task import Task, TaskState
+from annostream_annotate.domain.task import Annotation, Task, TaskState
 from annostream_annotate.ports import Announcements, Page, TaskStore
 from annostream_annotate.use_cases.known_projects import KnownProjects
 from annostream_annotate.use_cases.leasing import task_missing
+from annostream_kit.errors import NotFound
 
 
 class Reading:
@@ -25,10 +26,20 @@ class Reading:
             raise task_missing(project_id, task_id)
         return task
 
-    async def tasks(self, project_id: str, *, state: TaskState | None, after: Page | None, size: int) -> list[Task]:
+    async def annotation(self, project_id: str, task_id: str, annotation_id: str) -> tuple[Task, Annotation]:
+        """Raises NotFound TASK_NOT_FOUND, ANNOTATION_NOT_FOUND."""
+        task = await self.task(project_id, task_id)
+        found = task.annotation(annotation_id)
+        if found is None:
+            raise NotFound("ANNOTATION_NOT_FOUND", f"{task.name} has no annotation {annotation_id}.")
+        return task, found
+
+    async def tasks(
+        self, project_id: str, *, state: TaskState | None, after: Page | None, limit: int
+    ) -> AsyncGenerator[Task, None]:
         """Newest first. Raises NotFound PROJECT_NOT_FOUND."""
         await self._known.recent(project_id)
-        return await self._tasks.page(project_id, state=state, after=after, size=size)
+        return self._tasks.listed(project_id, state=state, after=after, limit=limit)
 
     async def position(self, project_id: str) -> Mapping[int, int]:
         """Partition -> an offset before which everything acknowledged before this call lies.

@@ -7,15 +7,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from enum import IntEnum
 from typing import TypeVar
 
+from annostream.export.v1 import export_pb2
 from annostream.export.v1 import export_service_pb2 as api
 from annostream.export.v1 import export_service_pb2_grpc as grpc_api
-from annostream_export.domain.export import Format, Images, Packaging
+from annostream_export.domain.export import Export, Format, Images, Packaging
 from annostream_export.messages import Uri, export_to_wire, progress_to_wire, snapshot_to_wire, to_stamp
 from annostream_export.use_cases.rebuild import Rebuild
-from annostream_export.use_cases.service import ExportUseCases
+from annostream_export.use_cases.service import ExportUseCases, token_after
 from annostream_kit.auth import Role
 from annostream_kit.errors import InvalidArgument
 from annostream_kit.ids import parse_name
+from annostream_kit.paging import fill_page, first_that_fit, page_size
 
 ROLES = {
     "CreateSnapshot": Role.MANAGER,
@@ -34,15 +36,25 @@ Choice = TypeVar("Choice", bound=IntEnum)
 
 
 class ExportServicer(grpc_api.ExportServiceServicer):
-    """uri: of a key in the bucket.  republish: announces a project's (or, for "", everything's) current state again."""
+    """uri: of a key in the bucket.  republish: announces a project's (or, for "", everything's) current state again.
+
+    max_page_bytes: about so much a page of a list holds.
+    """
 
     def __init__(
-        self, use_cases: ExportUseCases, rebuild: Rebuild, republish: Callable[[str], Awaitable[int]], uri: Uri
+        self,
+        use_cases: ExportUseCases,
+        rebuild: Rebuild,
+        republish: Callable[[str], Awaitable[int]],
+        uri: Uri,
+        *,
+        max_page_bytes: int,
     ) -> None:
         self._use_cases = use_cases
         self._rebuild = rebuild
         self._republish = republish
         self._uri = uri
+        self._max_page_bytes = max_page_bytes
 
     async def CreateSnapshot(self, request: api.CreateSnapshotRequest, context: object) -> api.CreateSnapshotResponse:
         snapshot = await self._use_cases.create_snapshot(request.parent, request_id=request.request_id)
@@ -53,9 +65,12 @@ class ExportServicer(grpc_api.ExportServiceServicer):
         return api.GetSnapshotResponse(snapshot=snapshot_to_wire(snapshot, self._uri))
 
     async def ListSnapshots(self, request: api.ListSnapshotsRequest, context: object) -> api.ListSnapshotsResponse:
-        page, token = await self._use_cases.list_snapshots(request.parent, request.page_size, request.page_token)
-        wire = [snapshot_to_wire(snapshot, self._uri) for snapshot in page]
-        return api.ListSnapshotsResponse(snapshots=wire, next_page_token=token)
+        size = page_size(request.page_size)
+        found = self._use_cases.list_snapshots(request.parent, size + 1, request.page_token)
+        page = await fill_page(
+            found, lambda snapshot: snapshot_to_wire(snapshot, self._uri), size=size, max_bytes=self._max_page_bytes
+        )
+        return api.ListSnapshotsResponse(snapshots=page.items, next_page_token=token_after(page.last))
 
     async def WatchSnapshot(
         self, request: api.WatchSnapshotRequest, context: object
@@ -77,12 +92,16 @@ class ExportServicer(grpc_api.ExportServiceServicer):
         return api.GetExportResponse(export=export_to_wire(await self._use_cases.export(request.name), self._uri))
 
     async def ListExports(self, request: api.ListExportsRequest, context: object) -> api.ListExportsResponse:
-        page, token = await self._use_cases.list_exports(request.parent, request.page_size, request.page_token)
-        wire = [export_to_wire(export, self._uri) for export in page]
-        for export in wire:
-            # A page of exports stays small; GetExport and GetExportUrls have the files.
-            del export.files[:]
-        return api.ListExportsResponse(exports=wire, next_page_token=token)
+        size = page_size(request.page_size)
+        found = self._use_cases.list_exports(request.parent, size + 1, request.page_token)
+        page = await fill_page(found, self._without_files, size=size, max_bytes=self._max_page_bytes)
+        return api.ListExportsResponse(exports=page.items, next_page_token=token_after(page.last))
+
+    def _without_files(self, export: Export) -> export_pb2.Export:
+        # GetExport and GetExportUrls have them.
+        wire = export_to_wire(export, self._uri)
+        del wire.files[:]
+        return wire
 
     async def WatchExport(
         self, request: api.WatchExportRequest, context: object
@@ -91,12 +110,17 @@ class ExportServicer(grpc_api.ExportServiceServicer):
             yield api.WatchExportResponse(export=export_to_wire(export, self._uri))
 
     async def GetExportUrls(self, request: api.GetExportUrlsRequest, context: object) -> api.GetExportUrlsResponse:
-        links, token, until = await self._use_cases.export_urls(request.name, request.page_size, request.page_token)
-        urls = [
-            api.GetExportUrlsResponse.FileUrl(path=f.path, url=url, size_bytes=f.size_bytes, sha256=f.sha256)
-            for f, url in links
-        ]
-        return api.GetExportUrlsResponse(urls=urls, next_page_token=token, expire_time=to_stamp(until))
+        links = await self._use_cases.export_urls(request.name, request.page_size, request.page_token)
+        urls = first_that_fit(
+            (
+                api.GetExportUrlsResponse.FileUrl(path=f.path, url=url, size_bytes=f.size_bytes, sha256=f.sha256)
+                for f, url in links.files
+            ),
+            max_bytes=self._max_page_bytes,
+        )
+        return api.GetExportUrlsResponse(
+            urls=urls, next_page_token=links.token_after(len(urls)), expire_time=to_stamp(links.until)
+        )
 
     async def RebuildReadModel(
         self, request: api.RebuildReadModelRequest, context: object

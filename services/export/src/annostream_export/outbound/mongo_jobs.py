@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -16,7 +16,7 @@ from annostream_export.domain.snapshot import Snapshot
 from annostream_export.outbound.documents import Codec
 from annostream_export.ports import Cursor, RevisionConflictError
 from annostream_kit.events import Event, event_of
-from annostream_kit.mongo import Database, Document
+from annostream_kit.mongo import Database, Document, streamed
 from annostream_kit.mongo_outbox import MongoOutbox, event_document
 
 SOURCE = "annostream/export"
@@ -56,7 +56,7 @@ class MongoJobs(Generic[Resource]):
         row = await self._rows.find_one({"_id": name})
         return self._codec.decode(row) if row else None
 
-    async def listed(self, project: str, after: Cursor | None, limit: int) -> list[Resource]:
+    async def listed(self, project: str, after: Cursor | None, limit: int) -> AsyncGenerator[Resource, None]:
         scope: Document = {"project": project}
         if after is not None:
             created, name = after
@@ -64,7 +64,8 @@ class MongoJobs(Generic[Resource]):
             scope["created"] = {"$lte": created}
             scope["$or"] = [{"created": {"$lt": created}}, {"created": created, "_id": {"$lt": name}}]
         order = [("created", DESCENDING), ("_id", DESCENDING)]
-        return [self._codec.decode(row) async for row in self._rows.find(scope).sort(order).limit(limit)]
+        async for row in streamed(self._rows.find(scope).sort(order).limit(limit)):
+            yield self._codec.decode(row)
 
     async def due(self, now: datetime, limit: int) -> list[Resource]:
         rows = self._rows.find({"due": {"$lte": now}}).sort("due", ASCENDING).limit(limit)

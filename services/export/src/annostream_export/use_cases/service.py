@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -20,6 +21,20 @@ from annostream_kit.paging import decode_token, encode_token, page_size
 _WATCH_SECONDS = 0.3
 _MAX_URLS = 1_000
 Resource = TypeVar("Resource", bound=Made)
+
+
+@dataclass(frozen=True, slots=True)
+class FileLinks:
+    """Files with presigned links.  first: the number of the first one.  until: when the links end.  more: follow."""
+
+    files: Sequence[tuple[StoredFile, str]]
+    first: int
+    until: datetime
+    more: bool
+
+    def token_after(self, count: int) -> str:
+        """Of the page that begins after its first `count`; empty where none follows."""
+        return encode_token([self.first + count]) if self.more or count < len(self.files) else ""
 
 
 class ExportUseCases:
@@ -113,13 +128,15 @@ class ExportUseCases:
             raise NotFound("EXPORT_NOT_FOUND", message, export=name)
         return found
 
-    async def list_snapshots(self, parent: str, size: int, token: str) -> tuple[list[Snapshot], str]:
-        """A page, newest first, and the token of the next one."""
-        return await _page(self._snapshots, parent, size, token)
+    def list_snapshots(self, parent: str, limit: int, token: str) -> AsyncGenerator[Snapshot, None]:
+        """Newest first, from where the page before ended."""
+        (project,) = parse_name("projects/*", parent)
+        return self._snapshots.listed(project, _cursor(token), limit)
 
-    async def list_exports(self, parent: str, size: int, token: str) -> tuple[list[Export], str]:
-        """A page, newest first, and the token of the next one."""
-        return await _page(self._exports, parent, size, token)
+    def list_exports(self, parent: str, limit: int, token: str) -> AsyncGenerator[Export, None]:
+        """Newest first, from where the page before ended."""
+        (project,) = parse_name("projects/*", parent)
+        return self._exports.listed(project, _cursor(token), limit)
 
     def watch_snapshot(self, name: str) -> AsyncIterator[Snapshot]:
         """At once, at each change, and last when it is finished."""
@@ -129,18 +146,18 @@ class ExportUseCases:
         """At once, at each change, and last when it is finished."""
         return _watch(lambda: self.export(name))
 
-    async def export_urls(self, name: str, size: int, token: str) -> tuple[list[tuple[StoredFile, str]], str, datetime]:
-        """Files with presigned links, the token of the next page, and when the links end."""
+    async def export_urls(self, name: str, size: int, token: str) -> FileLinks:
+        """Files with presigned links: a page of them."""
         export = await self.export(name)
         if export.state is not State.DONE:
             message = f"{name} is {export.state.name.lower()}: WatchExport tells when its files are there."
             raise FailedPrecondition("EXPORT_NOT_COMPLETED", message, export=name)
         limit = page_size(size, default=_MAX_URLS, most=_MAX_URLS)
-        first = _first(token)
-        files = await self._files.page(name, export.job.run, first, limit + 1)
-        following = encode_token([first + limit]) if len(files) > limit else ""
-        links = [(file, self._bucket.presigned_get(file.key)) for file in files[:limit]]
-        return links, following, self._clock() + self._url_lifetime
+        first, until = _first(token), self._clock() + self._url_lifetime
+        found = await self._files.page(name, export.job.run, first, limit + 1)
+        files = found[:limit]
+        urls = await self._bucket.presigned_gets([file.key for file in files])
+        return FileLinks(list(zip(files, urls, strict=True)), first, until, more=len(found) > limit)
 
 
 def _request_key(kind: str, scope: str, request_id: str) -> str:
@@ -156,15 +173,9 @@ def _first(token: str) -> int:
     return key[0]
 
 
-async def _page(jobs: Jobs[Resource], parent: str, size: int, token: str) -> tuple[list[Resource], str]:
-    (project,) = parse_name("projects/*", parent)
-    limit = page_size(size)
-    found = await jobs.listed(project, _cursor(token), limit + 1)
-    return found[:limit], _token_after(found[:limit]) if len(found) > limit else ""
-
-
-def _token_after(page: Sequence[Made]) -> str:
-    return encode_token([round(page[-1].create_time.timestamp() * 1_000_000), page[-1].name])
+def token_after(last: Made | None) -> str:
+    """Of the page that begins after this one; empty for None: there is none."""
+    return encode_token([round(last.create_time.timestamp() * 1_000_000), last.name]) if last else ""
 
 
 def _cursor(token: str) -> Cursor | None:

@@ -43,10 +43,17 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """next_key: where the next page begins after; None at the end."""
+    """next_key: create time and "{project}/{id}" after which the next page begins; None at the end."""
 
     assets: tuple[Asset, ...]
     next_key: tuple[datetime, str] | None
+
+    def first(self, count: int) -> Page:
+        """Its first assets as a page of their own: the next one begins after them."""
+        if count >= len(self.assets):
+            return self
+        last = self.assets[count - 1]
+        return Page(self.assets[:count], (last.created_at, f"{last.project}/{last.id}"))
 
 
 def check_listing(listing: Listing) -> Refusal | None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from annostream.ingest.v1 import ingest_service_pb2 as api
@@ -18,7 +19,7 @@ from annostream_ingest.use_cases.removal import Removal
 from annostream_kit.auth import Role, current_caller
 from annostream_kit.errors import AlreadyExists, FailedPrecondition, InvalidArgument, Refused
 from annostream_kit.ids import parse_name
-from annostream_kit.paging import decode_time_token, encode_time_token, page_size
+from annostream_kit.paging import decode_time_token, encode_time_token, first_that_fit, page_size
 
 ROLES = {
     "UploadAsset": Role.ANNOTATOR,
@@ -35,7 +36,10 @@ _KINDS: dict[str, type[Refused]] = {"DEDUPE_KEY_CONFLICT": AlreadyExists, "ASSET
 
 
 class IngestApi(IngestServiceServicer):
-    """topic: where our events lie.  link_seconds: how long a link of GetAssetUrls works."""
+    """topic: where our events lie.  link_seconds: how long a link of GetAssetUrls works.
+
+    max_page_bytes: about so much an answer with assets holds.
+    """
 
     def __init__(
         self,
@@ -47,6 +51,7 @@ class IngestApi(IngestServiceServicer):
         announcer: Announcer,
         topic: str,
         link_seconds: int,
+        max_page_bytes: int,
         max_idle_seconds: float,
         clock: Callable[[], datetime],
     ) -> None:
@@ -57,6 +62,7 @@ class IngestApi(IngestServiceServicer):
         self._announcer = announcer
         self._topic = topic
         self._link_seconds = link_seconds
+        self._max_page_bytes = max_page_bytes
         self._max_idle_seconds = max_idle_seconds
         self._clock = clock
 
@@ -84,9 +90,10 @@ class IngestApi(IngestServiceServicer):
         page = await self._catalogue.page(
             listing_of(request), size=page_size(request.page_size), after=decode_time_token(request.page_token)
         )
+        assets = first_that_fit(map(asset_to_wire, page.assets), max_bytes=self._max_page_bytes)
+        page = page.first(len(assets))
         return api.ListAssetsResponse(
-            assets=map(asset_to_wire, page.assets),
-            next_page_token=encode_time_token(*page.next_key) if page.next_key else "",
+            assets=assets, next_page_token=encode_time_token(*page.next_key) if page.next_key else ""
         )
 
     async def GetAssetUrls(self, request: api.GetAssetUrlsRequest, context: object) -> api.GetAssetUrlsResponse:
@@ -100,7 +107,12 @@ class IngestApi(IngestServiceServicer):
 
     async def DeleteAssets(self, request: api.DeleteAssetsRequest, context: object) -> api.DeleteAssetsResponse:
         deleted = await self._removal.delete(*asset_ids(request.parent, list(request.names)))
-        return api.DeleteAssetsResponse(assets=map(asset_to_wire, deleted))
+        whole = first_that_fit(map(asset_to_wire, deleted), max_bytes=self._max_page_bytes)
+        rest = deleted[len(whole) :]
+        return api.DeleteAssetsResponse(
+            assets=[*whole, *(asset_to_wire(replace(asset, metadata="")) for asset in rest)],
+            metadata_left_out=[asset.name for asset in rest if asset.metadata],
+        )
 
     async def PurgeAssets(self, request: api.PurgeAssetsRequest, context: object) -> api.PurgeAssetsResponse:
         project, ids = asset_ids(request.parent, list(request.names))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -18,7 +18,9 @@ from annostream_kit.errors import AlreadyExists, FailedPrecondition, InvalidArgu
 from annostream_kit.ids import derive_id, parse_name, random_id
 from annostream_kit.paging import decode_token, encode_token, page_size
 
-_WATCH_SECONDS = 0.3
+# A watcher hears of a short job soon, and asks little about a long one: a pause is about a tenth of the time gone by.
+_FIRST_WATCH_SECONDS, _LONGEST_WATCH_SECONDS = 0.02, 0.3
+_WATCH_GROWTH = 1.1
 _MAX_URLS = 1_000
 Resource = TypeVar("Resource", bound=Made)
 
@@ -194,7 +196,7 @@ def _invalid_token(token: str) -> InvalidArgument:
 
 async def _watch(look: Callable[[], Awaitable[Resource]]) -> AsyncIterator[Resource]:
     told: tuple[object, object] | None = None
-    while True:
+    for seconds in watch_pauses():
         made = await look()
         seen = (made.revision, made.progress)
         if seen != told:
@@ -202,4 +204,12 @@ async def _watch(look: Callable[[], Awaitable[Resource]]) -> AsyncIterator[Resou
             told = seen
         if made.state.final:
             return
-        await asyncio.sleep(_WATCH_SECONDS)
+        await asyncio.sleep(seconds)
+
+
+def watch_pauses() -> Iterator[float]:
+    """Seconds between a watcher's looks, without end."""
+    seconds = _FIRST_WATCH_SECONDS
+    while True:
+        yield seconds
+        seconds = min(seconds * _WATCH_GROWTH, _LONGEST_WATCH_SECONDS)

@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import pytest
 
-from annostream_export.formats.ahead import ahead
+from annostream_export.dataset.ahead import ahead
 
 
 async def test_the_next_item_is_made_while_one_is_used_and_none_beyond_it() -> None:

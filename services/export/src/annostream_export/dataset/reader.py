@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pyarrow as pa
 
-from annostream_export.dataset.manifest import Manifest, Part
+from annostream_export.dataset.ahead import ahead
+from annostream_export.dataset.manifest import Manifest
 from annostream_export.dataset.tables import from_parquet
 from annostream_export.domain.job import StoredFile
 from annostream_export.ports import Bucket
@@ -32,18 +33,21 @@ class SnapshotReader:
         self.manifest = manifest
         self._bucket = bucket
 
-    async def items(self, columns: list[str]) -> AsyncIterator[pa.Table]:
-        """Part by part, in the order of tasks."""
+    def items(self, columns: list[str]) -> AsyncGenerator[pa.Table]:
+        """Part by part, in the order of tasks; the next part is read while one is used."""
+        return ahead(self._items(columns))
+
+    async def _items(self, columns: list[str]) -> AsyncGenerator[pa.Table]:
         for part in self.manifest.parts:
             yield await self._table(part.items, columns)
 
-    async def both(self, items: list[str], regions: list[str]) -> AsyncIterator[tuple[pa.Table, pa.Table]]:
+    def both(self, items: list[str], regions: list[str]) -> AsyncGenerator[tuple[pa.Table, pa.Table]]:
         """Items with their regions: as many for each item as its region_count says, in the same order."""
-        for part in self.manifest.parts:
-            yield await self._both(part, items, regions)
+        return ahead(self._both(items, regions))
 
-    async def _both(self, part: Part, items: list[str], regions: list[str]) -> tuple[pa.Table, pa.Table]:
-        return await self._table(part.items, items), await self._table(part.regions, regions)
+    async def _both(self, items: list[str], regions: list[str]) -> AsyncGenerator[tuple[pa.Table, pa.Table]]:
+        for part in self.manifest.parts:
+            yield await self._table(part.items, items), await self._table(part.regions, regions)
 
     async def _table(self, file: StoredFile, columns: list[str]) -> pa.Table:
         data = await self._bucket.get(file.key)

@@ -89,9 +89,8 @@ def _categories(labels: Sequence[Label]) -> list[dict[str, Any]]:
 
 def _images(piece: pa.Table, first: int, uri: str | None) -> bytes:
     cells = _cells(piece)
-    captured = columns.where_present(
-        columns.times(cells["capture_time"]), ',"date_captured":', "", pc.is_valid(cells["capture_time"])
-    )
+    moments = cells["capture_time"]
+    captured = columns.where(pc.is_valid(moments), ',"date_captured":', lambda: columns.times(moments))
     stored: list[Any] = []
     if uri is not None:
         stored = [',"coco_url":', columns.strings(columns.join(uri, cells["blob_key"]))]
@@ -118,9 +117,9 @@ def _regions(piece: pa.Table, first: int) -> bytes:
             ',"bbox":', columns.float_rows(*(cells[name] for name in ("x", "y", "width", "height"))),
             '"area":', columns.floats(cells["area"]),
             '"iscrowd":0,"segmentation":', columns.float_lists(cells["points"]),
-            ",", columns.where_present(columns.floats(score), '"score":', "", pc.is_valid(score)),
+            ",", columns.where(pc.is_valid(score), '"score":', lambda: columns.floats(score)),
             '"annotator":', columns.strings(cells["annotator"]),
-            columns.where_present(attributes, ',"attributes":', "", pc.not_equal(attributes, pa.scalar(""))),
+            columns.where(pc.not_equal(attributes, pa.scalar("")), ',"attributes":', lambda: attributes),
             "}",
         )
     )  # fmt: skip

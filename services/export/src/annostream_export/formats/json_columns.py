@@ -5,6 +5,7 @@ orjson writes a column as one list, which is then cut where its separators are; 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,6 +18,7 @@ import pyarrow.compute
 Column: TypeAlias = Any
 pc: Any = pyarrow.compute
 _COMMA, _CLOSING = ord(","), ord("]")
+_SPACE, _QUOTE, _BACKSLASH = ord(" "), ord('"'), ord("\\")
 
 
 def join(*parts: Column | str) -> pa.StringArray:
@@ -58,7 +60,10 @@ def float_lists(column: Column) -> pa.StringArray:
 
 
 def strings(column: Column) -> pa.StringArray:
-    """`"순이"`; null stays null. Each different text is written once."""
+    """`"순이"`."""
+    if not _escapes(column):
+        return join('"', column, '"')
+    # Each different text is written once.
     found = column.dictionary_encode()
     # With an indent orjson separates by line ends, which it never writes inside of a text.
     texts = orjson.dumps(found.dictionary.to_pylist(), option=orjson.OPT_INDENT_2)[4:-2].split(b",\n  ")
@@ -75,19 +80,31 @@ def times(column: Column) -> pa.StringArray:
     return found
 
 
-def where_present(text: pa.StringArray, before: str, after: str, present: Column) -> pa.StringArray:
-    """`before`, text and `after` where `present`, else nothing."""
-    found: pa.StringArray = pc.if_else(present, join(before, text, after), "")
+def where(present: Column, before: str, text: Callable[[], pa.StringArray]) -> pa.StringArray | str:
+    """`before` and the text where `present`, else nothing."""
+    if not pc.any(present).as_py():
+        return ""
+    found: pa.StringArray = pc.if_else(present, join(before, text()), "")
     return found
 
 
 def to_bytes(column: pa.StringArray) -> bytes:
     """All rows one after another."""
+    return _characters(column).tobytes()
+
+
+def _escapes(column: pa.StringArray) -> bool:
+    """Whether JSON writes any character of it otherwise than as itself."""
+    characters = _characters(column)
+    return bool(((characters < _SPACE) | (characters == _QUOTE) | (characters == _BACKSLASH)).any())
+
+
+def _characters(column: pa.StringArray) -> npt.NDArray[np.uint8]:
     _, offsets, data = column.buffers()
     if offsets is None or data is None:
-        return b""
-    places = np.frombuffer(memoryview(offsets), dtype=np.int32)[column.offset :]
-    return data[int(places[0]) : int(places[len(column)])].to_pybytes()
+        return np.zeros(0, np.uint8)
+    places = np.frombuffer(memoryview(offsets), np.int32)[column.offset :]
+    return np.frombuffer(memoryview(data), np.uint8)[places[0] : places[len(column)]]
 
 
 def _numbers(column: Column) -> npt.NDArray[np.float64]:

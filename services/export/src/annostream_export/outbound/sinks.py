@@ -10,9 +10,9 @@ from mimetypes import guess_type
 
 import orjson
 
+from annostream_export.dataset.ahead import ahead
 from annostream_export.domain.export import Export, ExportContent, Packaging
 from annostream_export.domain.job import StoredFile
-from annostream_export.formats.ahead import ahead
 from annostream_export.formats.zip_stream import ZipStream
 from annostream_export.ports import Bucket, BucketWriter, ExportFiles
 from annostream_export.use_cases.make_export import ClosingSink

@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from annostream.annotate.v1 import annotate_service_pb2 as api
-from annostream.annotate.v1 import task_pb2
+from annostream.annotate.v1 import annotation_pb2, task_pb2
 from annostream.ingest.v1 import events_pb2 as ingest_events
 from annostream_kit.events import event_type, from_headers
 from annostream_kit.kafka import TopicReader
@@ -76,14 +76,43 @@ async def test_a_deleted_asset_withdraws_its_task_and_its_return_brings_it_back(
     (leased,) = await annotate.lease(project, "yumi")
     await ingest.say(ingest_events.AssetDeleted(asset=asset(project, 0, revision=2)))
     await in_state(annotate, leased.task.name, task_pb2.Task.STATE_WITHDRAWN)
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await annotate.submit(leased, "yumi")
-    assert reason_of(refused.value)[0] == "TASK_WITHDRAWN"
     assert await annotate.lease(project, "soon") == []
     await ingest.say(ingest_events.AssetIngested(asset=asset(project, 0, revision=3)))
     await in_state(annotate, leased.task.name, task_pb2.Task.STATE_OPEN)
     (again,) = await annotate.lease(project, "soon")
     assert again.lease.token > leased.lease.token
+
+
+async def test_work_on_a_task_that_is_withdrawn_meanwhile_is_kept_and_handed_out_when_it_comes_back(
+    annotate: Service, ingest: Ingest
+) -> None:
+    project = await ready(annotate, ingest, 1)
+    (leased,) = await annotate.lease(project, "yumi")
+    await ingest.say(ingest_events.AssetDeleted(asset=asset(project, 0, revision=2)))
+    await in_state(annotate, leased.task.name, task_pb2.Task.STATE_WITHDRAWN)
+    late = await annotate.submit(leased, "yumi", box(1, 2, 3, 4))
+    assert (late.draft_kept.reason, late.task_state) == ("TASK_WITHDRAWN", task_pb2.Task.STATE_WITHDRAWN)
+    await ingest.say(ingest_events.AssetIngested(asset=asset(project, 0, revision=3)))
+    await in_state(annotate, leased.task.name, task_pb2.Task.STATE_OPEN)
+    (again,) = await annotate.lease(project, "yumi")
+    assert again.draft.result.regions[0].box.width == 3
+    assert (await annotate.submit(again, "yumi", box(1, 2, 3, 4))).HasField("annotation")
+
+
+async def test_a_revision_on_a_withdrawn_task_is_refused_and_kept(annotate: Service, ingest: Ingest) -> None:
+    project = await ready(annotate, ingest, 1)
+    (leased,) = await annotate.lease(project, "yumi")
+    annotation = (await annotate.submit(leased, "yumi")).annotation
+    await ingest.say(ingest_events.AssetPurged(asset=asset(project, 0, revision=2), reason="asked for"))
+    await in_state(annotate, leased.task.name, task_pb2.Task.STATE_WITHDRAWN)
+    result = annotation_pb2.Result(regions=[box(1, 2, 3, 4)])
+    request = api.ReviseAnnotationRequest(name=annotation.name, result=result)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await annotate.stub.ReviseAnnotation(request, metadata=annotate.as_user("yumi"))
+    assert reason_of(refused.value)[0] == "TASK_WITHDRAWN"
+    asked = api.GetDraftRequest(task=leased.task.name)
+    draft = (await annotate.stub.GetDraft(asked, metadata=annotate.as_user("yumi"))).draft
+    assert draft.result.regions[0].box.height == 4
 
 
 async def test_a_purge_leaves_nothing_of_the_asset_but_its_name(annotate: Service, ingest: Ingest) -> None:

@@ -55,6 +55,17 @@ async def test_an_archived_project_hands_out_nothing(annotate: Service, ingest: 
     assert reason_of(refused.value)[0] == "PROJECT_ARCHIVED"
 
 
+async def test_an_archived_project_takes_what_was_leased_before(annotate: Service, ingest: Ingest) -> None:
+    project = await annotate.project()
+    await ingest.assets(project.name, 1)
+    await annotate.wait_for_tasks(project.name, 1)
+    (leased,) = await annotate.lease(project.name, "yumi")
+    project.state = project_pb2.Project.STATE_ARCHIVED
+    archive = api.UpdateProjectRequest(project=project, update_fields=["state"], request_id="archive")
+    await annotate.stub.UpdateProject(archive, metadata=annotate.as_user("boss", "manager"))
+    assert (await annotate.submit(leased, "yumi", box(1, 2, 3, 4))).HasField("annotation")
+
+
 async def test_a_released_task_goes_to_others_first_with_a_greater_token(annotate: Service, ingest: Ingest) -> None:
     project = await ready(annotate, ingest, 2)
     (leased,) = await annotate.lease(project, "yumi")

@@ -31,7 +31,7 @@ from annostream_annotate.domain.task import (
     asset_gone,
     asset_ingested,
 )
-from annostream_kit.errors import Aborted, FailedPrecondition, NotFound, PermissionDenied
+from annostream_kit.errors import Aborted, NotFound, PermissionDenied
 from tests.unit.annotate.made import LATER, NOW, PROJECT, opened, result
 
 ASSET = TaskAsset("projects/p/assets/a0", "0.jpg", 640, 480)
@@ -123,14 +123,15 @@ def test_only_the_holder_submits_and_only_in_time(who: str, token: int, now: obj
     assert fact.draft.annotator == who
 
 
-def test_late_work_for_a_completed_task_is_kept_and_for_a_withdrawn_one_refused() -> None:
+def test_late_work_for_a_completed_or_withdrawn_task_is_kept_and_says_why() -> None:
     fact = submit(submitted(opened(), "soon"), work(), 1, now=NOW)
     assert isinstance(fact, DraftKept)
     assert fact.reason == "TASK_COMPLETED"
     gone = asset_gone(leased(opened()), ASSET.name, 2, project=PROJECT, purged=False, now=NOW)
     assert isinstance(gone, TaskWithdrawn)
-    with pytest.raises(FailedPrecondition, match="TASK_WITHDRAWN"):
-        submit(gone.task, work(), 1, now=NOW)
+    fact = submit(gone.task, work(data=b"x"), 1, now=NOW)
+    assert isinstance(fact, DraftKept)
+    assert (fact.reason, fact.draft.annotator, fact.draft.content) == ("TASK_WITHDRAWN", "yumi", result(b"x"))
 
 
 def test_a_repeat_is_answered_as_before_by_its_request_or_by_its_lease_and_content() -> None:
@@ -157,8 +158,10 @@ def test_one_revises_ones_own_annotation_at_the_version_that_one_has_read() -> N
         revise(fact.task, annotation.id, work("soon"), expected_version=0, now=LATER)
     with pytest.raises(NotFound, match="ANNOTATION_NOT_FOUND"):
         revise(fact.task, "other", work(), expected_version=0, now=LATER)
-    with pytest.raises(FailedPrecondition, match="TASK_WITHDRAWN"):
-        revise(replace(fact.task, state=TaskState.WITHDRAWN), annotation.id, work(), expected_version=0, now=LATER)
+    gone = replace(fact.task, state=TaskState.WITHDRAWN)
+    kept = revise(gone, annotation.id, work(data=b"z"), expected_version=0, now=LATER)
+    assert isinstance(kept, DraftKept)
+    assert (kept.reason, kept.draft.content, kept.task) == ("TASK_WITHDRAWN", result(b"z"), gone)
 
 
 def ingested(task: Task | None, revision: int) -> object:

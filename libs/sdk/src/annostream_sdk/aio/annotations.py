@@ -30,7 +30,10 @@ class Annotations:
         working_milliseconds: int = 0,
         request_id: str = "",
     ) -> SubmitAnnotationResponse:
-        """An answer with draft_kept means: the lease was lost, the work is kept. Raises as SubmitAnnotation."""
+        """An answer with draft_kept means: the lease was lost, or the task withdrawn; the work is kept.
+
+        Raises as SubmitAnnotation.
+        """
         request = api.SubmitAnnotationRequest(
             task=task,
             lease_token=lease_token,

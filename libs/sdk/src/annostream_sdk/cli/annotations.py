@@ -85,13 +85,14 @@ async def _submit(client: aio.Client, submission: Submission) -> Answer:
         return Answer(submission.task, "refused", reason=error.reason, message=error.message)
     if response.HasField("draft_kept"):
         kept = response.draft_kept
-        return Answer(submission.task, "draft_kept", reason=kept.reason, message=_kept(kept.holder))
+        return Answer(submission.task, "draft_kept", reason=kept.reason, message=_kept(kept.reason, kept.holder))
     return Answer(submission.task, "submitted", response.annotation.name)
 
 
-def _kept(holder: str) -> str:
+def _kept(reason: str, holder: str) -> str:
+    lost = "The task was withdrawn, for its asset was deleted" if reason == "TASK_WITHDRAWN" else "The lease was lost"
     taken = f" {holder} holds the task." if holder else ""
-    return f"The lease was lost; the work is kept as your draft.{taken}"
+    return f"{lost}; the work is kept as your draft.{taken}"
 
 
 def _exit(answers: list[Answer]) -> Exit:

@@ -676,7 +676,7 @@ class SubmitAnnotationResponse(_message.Message):
 
     @_typing.final
     class DraftKept(_message.Message):
-        """The lease was lost; the work is kept as a draft."""
+        """The lease was lost, or the task withdrawn; the work is kept as a draft."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -684,7 +684,7 @@ class SubmitAnnotationResponse(_message.Message):
         REASON_FIELD_NUMBER: _builtins.int
         HOLDER_FIELD_NUMBER: _builtins.int
         reason: _builtins.str
-        """LEASE_EXPIRED, LEASE_TAKEN (names the holder), TASK_COMPLETED."""
+        """LEASE_EXPIRED, LEASE_TAKEN (names the holder), TASK_COMPLETED, TASK_WITHDRAWN."""
         holder: _builtins.str
         @_builtins.property
         def draft(self) -> _annotation_pb2.Draft: ...

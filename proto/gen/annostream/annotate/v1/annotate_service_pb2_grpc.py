@@ -216,10 +216,11 @@ class AnnotateServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SubmitAnnotation(self, request, context):
-        """Role: annotator. A submit whose lease is lost is kept as the caller's draft, and says so. Reasons: TASK_NOT_FOUND,
+        """Role: annotator. A submit whose lease is lost, or whose task was withdrawn (its asset was deleted), is kept as the
+        caller's draft, and says so; an archived project still takes what was leased before. Reasons: TASK_NOT_FOUND,
         UNKNOWN_LABEL, UNKNOWN_CONTROL, WRONG_SHAPE, LABEL_RETIRED, LABEL_COUNT, BOX_OUTSIDE_IMAGE, BOX_WITHOUT_AREA,
         POLYGON_OUTSIDE_IMAGE, POLYGON_TOO_SHORT, NOT_A_NUMBER, DUPLICATE_REGION_ID, SCORE_OUT_OF_RANGE, RESULT_TOO_LARGE,
-        TASK_WITHDRAWN, INVALID_REQUEST_ID, TASK_BUSY (ABORTED: try again), OUTBOX_FULL (RESOURCE_EXHAUSTED: try again).
+        INVALID_REQUEST_ID, TASK_BUSY (ABORTED: try again), OUTBOX_FULL (RESOURCE_EXHAUSTED: try again).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -227,7 +228,7 @@ class AnnotateServiceServicer:
 
     def ReviseAnnotation(self, request, context):
         """One's own annotation. Role: annotator. Reasons: as SubmitAnnotation, ANNOTATION_NOT_FOUND, NOT_YOUR_ANNOTATION,
-        REVISION_CONFLICT (ABORTED).
+        REVISION_CONFLICT (ABORTED), TASK_WITHDRAWN (the work is kept as the caller's draft).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

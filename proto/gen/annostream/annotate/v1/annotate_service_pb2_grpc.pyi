@@ -76,14 +76,15 @@ class AnnotateServiceStub:
     Reasons: TOO_MANY_KEYS, TASK_BUSY (ABORTED: try again).
     """
     SubmitAnnotation: _grpc.UnaryUnaryMultiCallable[_annotate_service_pb2.SubmitAnnotationRequest, _annotate_service_pb2.SubmitAnnotationResponse]
-    """Role: annotator. A submit whose lease is lost is kept as the caller's draft, and says so. Reasons: TASK_NOT_FOUND,
+    """Role: annotator. A submit whose lease is lost, or whose task was withdrawn (its asset was deleted), is kept as the
+    caller's draft, and says so; an archived project still takes what was leased before. Reasons: TASK_NOT_FOUND,
     UNKNOWN_LABEL, UNKNOWN_CONTROL, WRONG_SHAPE, LABEL_RETIRED, LABEL_COUNT, BOX_OUTSIDE_IMAGE, BOX_WITHOUT_AREA,
     POLYGON_OUTSIDE_IMAGE, POLYGON_TOO_SHORT, NOT_A_NUMBER, DUPLICATE_REGION_ID, SCORE_OUT_OF_RANGE, RESULT_TOO_LARGE,
-    TASK_WITHDRAWN, INVALID_REQUEST_ID, TASK_BUSY (ABORTED: try again), OUTBOX_FULL (RESOURCE_EXHAUSTED: try again).
+    INVALID_REQUEST_ID, TASK_BUSY (ABORTED: try again), OUTBOX_FULL (RESOURCE_EXHAUSTED: try again).
     """
     ReviseAnnotation: _grpc.UnaryUnaryMultiCallable[_annotate_service_pb2.ReviseAnnotationRequest, _annotate_service_pb2.ReviseAnnotationResponse]
     """One's own annotation. Role: annotator. Reasons: as SubmitAnnotation, ANNOTATION_NOT_FOUND, NOT_YOUR_ANNOTATION,
-    REVISION_CONFLICT (ABORTED).
+    REVISION_CONFLICT (ABORTED), TASK_WITHDRAWN (the work is kept as the caller's draft).
     """
     GetDraft: _grpc.UnaryUnaryMultiCallable[_annotate_service_pb2.GetDraftRequest, _annotate_service_pb2.GetDraftResponse]
     """Kept work of the caller on a task, if any. Reasons: DRAFT_NOT_FOUND."""
@@ -142,14 +143,15 @@ class AnnotateServiceAsyncStub(AnnotateServiceStub):
     Reasons: TOO_MANY_KEYS, TASK_BUSY (ABORTED: try again).
     """
     SubmitAnnotation: _aio.UnaryUnaryMultiCallable[_annotate_service_pb2.SubmitAnnotationRequest, _annotate_service_pb2.SubmitAnnotationResponse]  # type: ignore[assignment]
-    """Role: annotator. A submit whose lease is lost is kept as the caller's draft, and says so. Reasons: TASK_NOT_FOUND,
+    """Role: annotator. A submit whose lease is lost, or whose task was withdrawn (its asset was deleted), is kept as the
+    caller's draft, and says so; an archived project still takes what was leased before. Reasons: TASK_NOT_FOUND,
     UNKNOWN_LABEL, UNKNOWN_CONTROL, WRONG_SHAPE, LABEL_RETIRED, LABEL_COUNT, BOX_OUTSIDE_IMAGE, BOX_WITHOUT_AREA,
     POLYGON_OUTSIDE_IMAGE, POLYGON_TOO_SHORT, NOT_A_NUMBER, DUPLICATE_REGION_ID, SCORE_OUT_OF_RANGE, RESULT_TOO_LARGE,
-    TASK_WITHDRAWN, INVALID_REQUEST_ID, TASK_BUSY (ABORTED: try again), OUTBOX_FULL (RESOURCE_EXHAUSTED: try again).
+    INVALID_REQUEST_ID, TASK_BUSY (ABORTED: try again), OUTBOX_FULL (RESOURCE_EXHAUSTED: try again).
     """
     ReviseAnnotation: _aio.UnaryUnaryMultiCallable[_annotate_service_pb2.ReviseAnnotationRequest, _annotate_service_pb2.ReviseAnnotationResponse]  # type: ignore[assignment]
     """One's own annotation. Role: annotator. Reasons: as SubmitAnnotation, ANNOTATION_NOT_FOUND, NOT_YOUR_ANNOTATION,
-    REVISION_CONFLICT (ABORTED).
+    REVISION_CONFLICT (ABORTED), TASK_WITHDRAWN (the work is kept as the caller's draft).
     """
     GetDraft: _aio.UnaryUnaryMultiCallable[_annotate_service_pb2.GetDraftRequest, _annotate_service_pb2.GetDraftResponse]  # type: ignore[assignment]
     """Kept work of the caller on a task, if any. Reasons: DRAFT_NOT_FOUND."""
@@ -277,10 +279,11 @@ class AnnotateServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _annotate_service_pb2.SubmitAnnotationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_annotate_service_pb2.SubmitAnnotationResponse, _abc.Awaitable[_annotate_service_pb2.SubmitAnnotationResponse]]:
-        """Role: annotator. A submit whose lease is lost is kept as the caller's draft, and says so. Reasons: TASK_NOT_FOUND,
+        """Role: annotator. A submit whose lease is lost, or whose task was withdrawn (its asset was deleted), is kept as the
+        caller's draft, and says so; an archived project still takes what was leased before. Reasons: TASK_NOT_FOUND,
         UNKNOWN_LABEL, UNKNOWN_CONTROL, WRONG_SHAPE, LABEL_RETIRED, LABEL_COUNT, BOX_OUTSIDE_IMAGE, BOX_WITHOUT_AREA,
         POLYGON_OUTSIDE_IMAGE, POLYGON_TOO_SHORT, NOT_A_NUMBER, DUPLICATE_REGION_ID, SCORE_OUT_OF_RANGE, RESULT_TOO_LARGE,
-        TASK_WITHDRAWN, INVALID_REQUEST_ID, TASK_BUSY (ABORTED: try again), OUTBOX_FULL (RESOURCE_EXHAUSTED: try again).
+        INVALID_REQUEST_ID, TASK_BUSY (ABORTED: try again), OUTBOX_FULL (RESOURCE_EXHAUSTED: try again).
         """
 
     @_abc_1.abstractmethod
@@ -290,7 +293,7 @@ class AnnotateServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_annotate_service_pb2.ReviseAnnotationResponse, _abc.Awaitable[_annotate_service_pb2.ReviseAnnotationResponse]]:
         """One's own annotation. Role: annotator. Reasons: as SubmitAnnotation, ANNOTATION_NOT_FOUND, NOT_YOUR_ANNOTATION,
-        REVISION_CONFLICT (ABORTED).
+        REVISION_CONFLICT (ABORTED), TASK_WITHDRAWN (the work is kept as the caller's draft).
         """
 
     @_abc_1.abstractmethod

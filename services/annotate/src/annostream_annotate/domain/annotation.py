@@ -16,7 +16,7 @@ from annostream_annotate.domain.task import (
     TaskState,
     annotation_id_for,
 )
-from annostream_kit.errors import Aborted, FailedPrecondition, NotFound, PermissionDenied
+from annostream_kit.errors import Aborted, NotFound, PermissionDenied
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class AnnotationRevised:
 
 @dataclass(frozen=True, slots=True)
 class DraftKept:
-    """reason: LEASE_EXPIRED, LEASE_TAKEN (names the holder), TASK_COMPLETED."""
+    """reason: LEASE_EXPIRED, LEASE_TAKEN (names the holder), TASK_COMPLETED, TASK_WITHDRAWN."""
 
     task: Task
     draft: Draft
@@ -66,15 +66,12 @@ class Repeated:
 
 
 def submit(task: Task, work: Work, token: int, *, now: datetime) -> AnnotationSubmitted | DraftKept | Repeated:
-    """Only the holder submits, and only in time. Raises FailedPrecondition TASK_WITHDRAWN."""
+    """Only the holder submits, only in time, and only what is not withdrawn; all else is kept."""
     before = task.answer_to(work.request_id, work.annotator) or _same_again(task, work, token)
     if before is not None:
         return Repeated(task, before)
-    if task.state is TaskState.WITHDRAWN:
-        message = f"{task.name} is withdrawn: its asset was deleted."
-        raise FailedPrecondition("TASK_WITHDRAWN", message, task=task.name)
     number = held_slot(task, work.annotator, token, now) if token else None
-    if number is None or task.state is TaskState.COMPLETED:
+    if number is None or task.state is not TaskState.OPEN:
         return _kept(task, work, now)
     annotation = Annotation(
         id=annotation_id_for(task, work.annotator),
@@ -124,8 +121,8 @@ def _same_again(task: Task, work: Work, token: int) -> Answer | None:
 
 def _kept(task: Task, work: Work, now: datetime) -> DraftKept:
     draft = Draft(task.project, task.id, work.annotator, work.content, now)
-    if task.state is TaskState.COMPLETED:
-        return DraftKept(task, draft, "TASK_COMPLETED")
+    if task.state is not TaskState.OPEN:
+        return DraftKept(task, draft, f"TASK_{task.state.value}")
     if any(slot.free(now) for slot in task.slots):
         return DraftKept(task, draft, "LEASE_EXPIRED")
     return DraftKept(task, draft, "LEASE_TAKEN", holder(task, now))
@@ -133,19 +130,17 @@ def _kept(task: Task, work: Work, now: datetime) -> DraftKept:
 
 def revise(
     task: Task, annotation_id: str, work: Work, *, expected_version: int, now: datetime
-) -> AnnotationRevised | Repeated:
-    """Replaces one's own annotation; the version before goes into its history.
+) -> AnnotationRevised | DraftKept | Repeated:
+    """Replaces one's own annotation; the version before goes into its history. On a withdrawn task it is kept instead.
 
-    Raises NotFound ANNOTATION_NOT_FOUND, PermissionDenied NOT_YOUR_ANNOTATION, Aborted REVISION_CONFLICT,
-    FailedPrecondition TASK_WITHDRAWN.
+    Raises NotFound ANNOTATION_NOT_FOUND, PermissionDenied NOT_YOUR_ANNOTATION, Aborted REVISION_CONFLICT.
     """
     before = task.answer_to(work.request_id, work.annotator)
     if before is not None:
         return Repeated(task, before)
     previous = own_annotation(task, annotation_id, work.annotator)
     if task.state is TaskState.WITHDRAWN:
-        message = f"{task.name} is withdrawn: its asset was deleted."
-        raise FailedPrecondition("TASK_WITHDRAWN", message, task=task.name)
+        return _kept(task, work, now)
     if expected_version and expected_version != previous.version:
         message = f"The annotation has version {previous.version}, not {expected_version}: read it again."
         raise Aborted("REVISION_CONFLICT", message, version=previous.version)

@@ -24,7 +24,7 @@ from annostream_annotate.use_cases.known_projects import KnownProjects
 from annostream_annotate.use_cases.leased_tasks import LeasedTasks
 from annostream_annotate.use_cases.leasing import task_missing
 from annostream_annotate.use_cases.results import Received, Results
-from annostream_kit.errors import Aborted, InvalidArgument, NotFound
+from annostream_kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
 
 _ATTEMPTS = 16
 
@@ -74,7 +74,7 @@ class Submitting:
         self._labels_by_region = labels_by_region
 
     async def submit(self, project_id: str, task_id: str, token: int, sent: Sent) -> Taken | DraftKept:
-        """Raises NotFound TASK_NOT_FOUND, FailedPrecondition TASK_WITHDRAWN, and what Results.check raises."""
+        """Raises NotFound TASK_NOT_FOUND, and what Results.check raises."""
         self._results.check_size(len(sent.received.data))
         remembered = self._leased.take(project_id, task_id, sent.annotator, token, self._clock())
         task = remembered or await self._task(project_id, task_id)
@@ -89,9 +89,7 @@ class Submitting:
                 case Repeated(answer=answer):
                     return await self._taken(task, answer)
                 case DraftKept() if task is not remembered:
-                    await self._drafts.keep(fact.draft)
-                    await self._tasks.note_draft(fact.draft)
-                    return fact
+                    return await self._keep(fact)
                 case AnnotationSubmitted() if await self._tasks.save(fact):
                     self._events.wake()
                     await self._drop_draft(task, sent.annotator)
@@ -101,7 +99,7 @@ class Submitting:
 
     async def revise(self, project_id: str, task_id: str, annotation: str, version: int, sent: Sent) -> Taken:
         """version: expected one, or 0. Raises what submit raises, NotFound ANNOTATION_NOT_FOUND, PermissionDenied
-        NOT_YOUR_ANNOTATION, Aborted REVISION_CONFLICT.
+        NOT_YOUR_ANNOTATION, Aborted REVISION_CONFLICT, FailedPrecondition TASK_WITHDRAWN, after keeping a draft.
         """
         self._results.check_size(len(sent.received.data))
         task, schema = await self._load(project_id, task_id)
@@ -115,10 +113,17 @@ class Submitting:
             fact = revise(task, annotation, work, expected_version=version, now=self._clock())
             if isinstance(fact, Repeated):
                 return await self._taken(task, fact.answer)
+            if isinstance(fact, DraftKept):
+                raise _withdrawn(await self._keep(fact))
             if await self._save_revised(fact):
                 return Taken(fact.task, fact.annotation, fact.task.state)
             task = await self._task(project_id, task_id)
         raise _busy()
+
+    async def _keep(self, fact: DraftKept) -> DraftKept:
+        await self._drafts.keep(fact.draft)
+        await self._tasks.note_draft(fact.draft)
+        return fact
 
     async def _save_revised(self, fact: AnnotationRevised) -> bool:
         # Kept before the write: where that is refused, the same version lies there twice in vain, and harms nothing.
@@ -184,6 +189,11 @@ class Submitting:
 
 def _work(sent: Sent, content: Content, schema: LabelSchema) -> Work:
     return Work(sent.annotator, content, schema.version, max(sent.working_milliseconds, 0), sent.request_id)
+
+
+def _withdrawn(kept: DraftKept) -> FailedPrecondition:
+    message = f"{kept.task.name} is withdrawn: its asset was deleted. Your work is kept as a draft: GetDraft has it."
+    return FailedPrecondition("TASK_WITHDRAWN", message, task=kept.task.name)
 
 
 def _busy() -> Aborted:

@@ -139,9 +139,6 @@ class FakeBlobs:
         row.check_at = blob.touched_at + self._grace
         return True
 
-    async def confirm(self, contents: Sequence[Key]) -> list[bool]:
-        return [key in self.rows and self.rows[key].blob.state is not BlobState.DELETING for key in contents]
-
     async def settle(self, contents: Sequence[Key]) -> None:
         for key in contents:
             if key in self.rows and self.rows[key].blob.state is not BlobState.DELETING:

@@ -38,12 +38,16 @@ async def test_a_claim_never_takes_present_back(blobs: BlobStore) -> None:
     assert await state(blobs) is BlobState.PRESENT
 
 
-async def test_one_in_deletion_can_neither_be_claimed_nor_confirmed_nor_settled(blobs: BlobStore) -> None:
+async def test_one_in_deletion_can_neither_be_claimed_nor_settled(blobs: BlobStore) -> None:
     other = replace(BLOB, sha256="cd" * 32)
     await blobs.claim([BLOB])
     assert await blobs.begin_deletion(KEY, untouched_since=START, now=START) == BLOB
     assert await blobs.claim([BLOB, other]) == [False, True]
-    assert await blobs.confirm([KEY, ("cats", other.sha256), ("cats", "none")]) == [False, True, False]
+    found = await blobs.find([KEY, ("cats", other.sha256), ("cats", "none")])
+    assert {key: blob.state for key, blob in found.items()} == {
+        KEY: BlobState.DELETING,
+        ("cats", other.sha256): BlobState.WRITING,
+    }
     await blobs.settle([KEY])
     assert await state(blobs) is BlobState.DELETING
     await blobs.forget(KEY)

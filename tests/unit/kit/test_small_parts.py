@@ -32,11 +32,34 @@ async def test_callers_that_come_while_a_write_runs_share_the_next() -> None:
         return [item * 2 for item in items]
 
     batcher = Batcher(write, most=3, writers=1)
-    puts = [asyncio.create_task(batcher.put(number)) for number in range(6)]
+    puts = [batcher.put(number) for number in range(6)]
     await asyncio.sleep(0.01)
     free.set()
     assert await asyncio.gather(*puts) == [0, 2, 4, 6, 8, 10]
     assert batches == [[0], [1, 2, 3], [4, 5]]
+
+
+async def test_what_comes_in_numbers_is_written_together_and_what_comes_alone_at_once() -> None:
+    batches: list[list[int]] = []
+
+    async def write(items: Sequence[int]) -> list[int]:
+        batches.append(list(items))
+        return list(items)
+
+    batcher = Batcher(write, linger_seconds=0.2)
+    assert await batcher.put(0) == 0
+    one = batcher.put(1)
+    await asyncio.sleep(0.01)
+    assert [await batcher.put(2), await one] == [2, 1]
+    assert batches == [[0], [1, 2]]
+
+
+async def test_a_batch_that_is_full_does_not_linger() -> None:
+    async def write(items: Sequence[int]) -> list[int]:
+        return list(items)
+
+    batcher = Batcher(write, most=2, linger_seconds=3600.0)
+    assert await asyncio.gather(*[batcher.put(number) for number in range(3)]) == [0, 1, 2]
 
 
 async def test_the_error_of_a_batch_reaches_each_of_its_callers_and_the_next_batch_is_written() -> None:
@@ -67,7 +90,7 @@ async def test_a_caller_that_goes_takes_nothing_from_the_others() -> None:
     for fails[0] in (False, True):
         free.clear()
         batcher = Batcher(write, writers=1)
-        puts = [asyncio.create_task(batcher.put(number)) for number in range(3)]
+        puts = [batcher.put(number) for number in range(3)]
         await asyncio.sleep(0)
         puts[1].cancel()
         await asyncio.sleep(0)

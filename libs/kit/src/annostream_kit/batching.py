@@ -14,24 +14,43 @@ class Batcher(Generic[Item, Answer]):
     """Collects items while a write is under way; each caller gets its own answer, or the batch's error.
 
     write: takes up to `most` items and answers one for each, in order. At most `writers` writes run at once.
-    No timer: an item that comes alone is written at once.
+    linger_seconds: while items come faster than that, the first of a batch waits so long for others. One that comes
+    alone is written at once.
     """
 
     def __init__(
-        self, write: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]], *, most: int = 200, writers: int = 2
+        self,
+        write: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]],
+        *,
+        most: int = 200,
+        writers: int = 2,
+        linger_seconds: float = 0.0,
     ) -> None:
         self._write = write
         self._most = most
         self._free = writers
+        self._linger_seconds = linger_seconds
+        self._last_put = float("-inf")
+        self._lingering: asyncio.TimerHandle | None = None
         self._waiting: list[tuple[Item, asyncio.Future[Answer]]] = []
         self._running: set[asyncio.Task[None]] = set()
 
-    async def put(self, item: Item) -> Answer:
-        """Returns the item's answer when its batch is written."""
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    def put(self, item: Item) -> asyncio.Future[Answer]:
+        """The item's answer, when its batch is written."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((item, future))
+        now = loop.time()
+        alone, self._last_put = now - self._last_put >= self._linger_seconds, now
+        if alone or len(self._waiting) >= self._most:
+            self._start()
+        elif self._lingering is None:
+            self._lingering = loop.call_later(self._linger_seconds, self._lingered)
+        return future
+
+    def _lingered(self) -> None:
+        self._lingering = None
         self._start()
-        return await future
 
     def _start(self) -> None:
         while self._free and self._waiting:
@@ -53,4 +72,5 @@ class Batcher(Generic[Item, Answer]):
                     future.set_exception(error)
         finally:
             self._free += 1
-            self._start()
+            if self._lingering is None:
+                self._start()

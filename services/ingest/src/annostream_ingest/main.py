@@ -153,6 +153,7 @@ class Wiring:
             clock=now,
             wake=self._relay.wake,
             limits=IntakeLimits(settings.max_upload_bytes, settings.max_metadata_bytes),
+            linger_seconds=settings.intake_linger_seconds,
         )
 
     def serve(self, intake: Intake) -> None:

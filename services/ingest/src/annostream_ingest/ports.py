@@ -71,13 +71,11 @@ class AssetStore(Protocol):
 class BlobStore(Protocol):
     """Records of blobs."""
 
-    async def find(self, contents: Iterable[Key]) -> dict[Key, Blob]: ...
+    async def find(self, contents: Iterable[Key]) -> dict[Key, Blob]:
+        """As they are now: a claim and a DELETING are seen at once."""
 
     async def claim(self, blobs: Sequence[Blob]) -> list[bool]:
         """Before the first byte is written: makes the record, or touches it; False where it is DELETING."""
-
-    async def confirm(self, contents: Sequence[Key]) -> list[bool]:
-        """After an asset refers to it: False where it is DELETING or gone."""
 
     async def settle(self, contents: Sequence[Key]) -> None:
         """An asset refers to them and the bytes are there: PRESENT, and no more for the sweeper."""

@@ -23,7 +23,7 @@ class MongoBlobs:
     def __init__(self, database: Database, *, grace: timedelta, take_over: timedelta) -> None:
         # Local reads, on the primary: a claim and a DELETING are seen at once.
         self._blobs = database["blobs"].with_options(read_concern=ReadConcern("local"))
-        # A claim that a dying server forgets is found missing by `confirm`, which follows a durable write.
+        # A claim that a dying server forgets is found missing by the intake's last look, which follows a durable write.
         self._claims = self._blobs.with_options(write_concern=WriteConcern(w=1))
         self._grace = grace
         self._take_over = take_over
@@ -53,12 +53,6 @@ class MongoBlobs:
             },
             upsert=True,
         )
-
-    async def confirm(self, contents: Sequence[Key]) -> list[bool]:
-        ids = [document_id(content) for content in contents]
-        rows = await self._blobs.find({"_id": {"$in": ids}, "state": _KEPT}, {"_id": 1}).to_list(None)
-        kept = {row["_id"] for row in rows}
-        return [own in kept for own in ids]
 
     async def settle(self, contents: Sequence[Key]) -> None:
         scope: Document = {"_id": {"$in": [document_id(content) for content in contents]}, "state": _KEPT}

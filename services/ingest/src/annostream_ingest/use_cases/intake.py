@@ -47,7 +47,10 @@ class IntakeLimits:
 
 
 class Intake:
-    """The one path of every asset, from a single upload as from a stream."""
+    """The one path of every asset, from a single upload as from a stream.
+
+    linger_seconds: how long each of its four steps in MongoDB waits for company while assets come in numbers.
+    """
 
     def __init__(
         self,
@@ -61,6 +64,7 @@ class Intake:
         clock: Clock,
         wake: Wake,
         limits: IntakeLimits,
+        linger_seconds: float = 0.0,
     ) -> None:
         self._projects = projects
         self._assets = assets
@@ -72,10 +76,10 @@ class Intake:
         self.limits = limits
         self._at_work: dict[Key, tuple[asyncio.Lock, int]] = {}
         # One writer each: what comes during a write goes with the next, and the batches grow with the load.
-        self._look_up = Batcher(self._look_up_all, writers=1)
-        self._claim = Batcher(blobs.claim, writers=1)
-        self._save = Batcher(assets.save, writers=1)
-        self._confirm = Batcher(blobs.confirm, writers=1)
+        self._asset = Batcher(self._find_assets, writers=1, linger_seconds=linger_seconds)
+        self._blob = Batcher(self._find_blobs, writers=1, linger_seconds=linger_seconds)
+        self._claim = Batcher(blobs.claim, writers=1, linger_seconds=linger_seconds)
+        self._save = Batcher(assets.save, writers=1, linger_seconds=linger_seconds)
 
         async def save_rejections(facts: Sequence[AssetRejected]) -> Sequence[None]:
             await rejections.save(facts)
@@ -129,7 +133,7 @@ class Intake:
         """One try. A bool: somebody came between, look again; True where our record was saved nevertheless."""
         received = content.received
         key, blob_at = (arrival.project, asset_id(arrival, received)), (arrival.project, received.sha256)
-        existing, blob = await self._look_up.put((key, blob_at))
+        existing, blob = await asyncio.gather(self._asset.put(key), self._blob.put(blob_at))
         if refusal := judge(existing, received):
             return refusal
         present = blob is not None and await self._is_there(blob, existing)
@@ -147,7 +151,7 @@ class Intake:
         if not saved:
             return False
         self._wake()
-        return Acknowledged(fact.asset, duplicate=False) if await self._confirm.put(blob_at) else True
+        return Acknowledged(fact.asset, duplicate=False) if await self._confirmed(blob_at) else True
 
     async def _kept(self, blob: Blob) -> Kept:
         """What the record tells of the bytes: where they were taken only as long as the project keeps it."""
@@ -171,7 +175,7 @@ class Intake:
             if not isinstance(stored, Blob):
                 return stored or False
             key = (stored.project, stored.sha256)
-            if not await self._confirm.put(key):
+            if not await self._confirmed(key):
                 return False
             await self._blobs.settle([key])
         return Acknowledged(asset, duplicate=True)
@@ -184,7 +188,7 @@ class Intake:
         project = await self._projects.open(arrival.project)
         if not project.keep_location:
             inspected = replace(inspected, image=replace(inspected.image, location=None))
-        blob = self._blob(arrival.project, content.received, inspected, state)
+        blob = self._new_blob(arrival.project, content.received, inspected, state)
         if not await self._claim.put(blob):
             await self._await_deletion((blob.project, blob.sha256))
             return None
@@ -194,7 +198,7 @@ class Intake:
         )
         return blob
 
-    def _blob(self, project: str, received: Received, inspected: Inspected, state: BlobState) -> Blob:
+    def _new_blob(self, project: str, received: Received, inspected: Inspected, state: BlobState) -> Blob:
         return Blob(
             project=project,
             sha256=received.sha256,
@@ -214,11 +218,18 @@ class Intake:
             await asyncio.sleep(_DELETION_LOOK_SECONDS)
         raise _busy(content[1])
 
-    async def _look_up_all(self, asked: Sequence[tuple[Key, Key]]) -> Sequence[tuple[Asset | None, Blob | None]]:
-        assets, blobs = await asyncio.gather(
-            self._assets.find(asset for asset, _ in asked), self._blobs.find(content for _, content in asked)
-        )
-        return [(assets.get(asset), blobs.get(content)) for asset, content in asked]
+    async def _confirmed(self, content: Key) -> bool:
+        """After an asset refers to it: False where an eraser has it, or had it."""
+        blob = await self._blob.put(content)
+        return blob is not None and blob.state is not BlobState.DELETING
+
+    async def _find_assets(self, keys: Sequence[Key]) -> Sequence[Asset | None]:
+        found = await self._assets.find(keys)
+        return [found.get(key) for key in keys]
+
+    async def _find_blobs(self, contents: Sequence[Key]) -> Sequence[Blob | None]:
+        found = await self._blobs.find(contents)
+        return [found.get(content) for content in contents]
 
     @asynccontextmanager
     async def _alone(self, content: Key) -> AsyncIterator[None]:

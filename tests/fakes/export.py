@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from annostream_export.domain.job import Fact, Made, Progress, Requested, StoredFile
+from annostream_export.domain.job import Fact, Made, Progress, Requested, State, StoredFile
 from annostream_export.ports import Cursor, RevisionConflictError
 from annostream_kit.objects import ObjectMissingError
 
@@ -23,6 +23,7 @@ class MemoryJobs(Generic[Resource]):
         self._made: dict[str, Resource] = {}
         self._requests: dict[str, str] = {}
         self._numbers: dict[str, int] = {}
+        self._swept: set[str] = set()
 
     async def create(self, project: str, request_key: str, make: Callable[[int], Requested[Resource]]) -> Resource:
         self._numbers[project] = self._numbers.get(project, 0) + 1
@@ -63,6 +64,17 @@ class MemoryJobs(Generic[Resource]):
             return False
         self._made[made.name] = replace(stored, job=replace(stored.job, until=until), progress=progress)
         return True
+
+    async def with_leftovers(self, before: datetime, limit: int) -> list[Resource]:
+        ended = [
+            (made.end_time, name)
+            for name, made in self._made.items()
+            if made.state is State.FAILED and name not in self._swept and made.end_time and made.end_time <= before
+        ]
+        return [self._made[name] for _, name in sorted(ended)[:limit]]
+
+    async def forget_leftovers(self, made: Resource) -> None:
+        self._swept.add(made.name)
 
 
 def _cursor(made: Made) -> Cursor:

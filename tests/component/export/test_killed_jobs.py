@@ -26,7 +26,7 @@ async def test_an_export_whose_process_is_killed_is_made_whole_by_the_next(
     drawn = [(await story.image(f"{n}.jpg", photo(n, 640, 480)), [box("l0", 1, 2, 3, 4)]) for n in range(40)]
     await story.submit_all(drawn)
     database = fresh_name("test_export_killed")
-    async with running(servers, upstreams, tmp_path, database, export_prefetch_images=1) as doomed:
+    async with running(servers, upstreams, tmp_path, database, export_prefetch_images=1, job_lease_seconds=2) as doomed:
         snapshot = await doomed.snapshot(story.name)
         export = await doomed.begin_export(snapshot.name, "COCO")
         await _until_running(doomed, export.name)
@@ -38,3 +38,23 @@ async def test_an_export_whose_process_is_killed_is_made_whole_by_the_next(
         root = await heir.unpacked(done, tmp_path / "unpacked")
     assert len(list((root / "images").iterdir())) == 40
     assert done.item_count == 40
+
+
+async def test_what_a_killed_run_wrote_is_not_in_the_prefix_of_the_next(
+    servers: Servers, upstreams: Upstreams, story: Story, tmp_path: Path
+) -> None:
+    await story.project("cat")
+    drawn = [(await story.image(f"{n}.jpg", photo(n, 640, 480)), [box("l0", 1, 2, 3, 4)]) for n in range(40)]
+    await story.submit_all(drawn)
+    database = fresh_name("test_export_killed")
+    async with running(servers, upstreams, tmp_path, database, export_prefetch_images=1, job_lease_seconds=2) as doomed:
+        snapshot = await doomed.snapshot(story.name)
+        export = await doomed.begin_export(snapshot.name, "YOLO", packaging="PACKAGING_PREFIX")
+        await _until_running(doomed, export.name)
+        doomed.process.kill()
+        await doomed.process.wait()
+    await upstreams.objects.put(f"{export.name}/images/train/of-the-first-run.jpg", b"")
+    async with running(servers, upstreams, tmp_path, database, job_lease_seconds=2) as heir:
+        done = await heir.watch_export(export.name)
+    stored = {entry.key async for entry in upstreams.objects.list(f"{export.name}/")}
+    assert stored == {upstreams.objects.key_of(file.uri) for file in done.files}

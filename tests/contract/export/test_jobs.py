@@ -22,6 +22,7 @@ from annostream_export.outbound.documents import (
     encode_snapshot,
 )
 from annostream_export.outbound.mongo_jobs import FinishedOutbox, MongoExportFiles, MongoJobs
+from annostream_export.outbound.schema import MIGRATIONS
 from annostream_export.ports import ExportFiles, Jobs, RevisionConflictError
 from annostream_kit.mongo import Database
 from tests.fakes.export import MemoryFiles, MemoryJobs
@@ -44,6 +45,15 @@ def jobs(request: pytest.FixtureRequest) -> Jobs[Snapshot]:
 @pytest.fixture(params=["memory", "mongodb"])
 def files(request: pytest.FixtureRequest) -> ExportFiles:
     return MemoryFiles() if request.param == "memory" else MongoExportFiles(request.getfixturevalue("database"))
+
+
+async def test_what_failed_before_the_sweep_was_known_is_swept_too(database: Database) -> None:
+    jobs: Jobs[Snapshot] = MongoJobs(database, SNAPSHOTS, saved=lambda: None)
+    await jobs.save(_failed(made := await jobs.create("p", "one", _make()), 0))
+    await database["snapshots"].update_one({}, {"$unset": {"leftovers": ""}})
+    assert await jobs.with_leftovers(NOW, 10) == []
+    await MIGRATIONS[2](database)
+    assert [found.name for found in await jobs.with_leftovers(NOW, 10)] == [made.name]
 
 
 def _make(seconds: float = 0) -> Callable[[int], job.Requested[Snapshot]]:
@@ -70,6 +80,29 @@ async def test_what_is_saved_is_read_back_whole(jobs: Jobs[Snapshot]) -> None:
     published = publish(started.after, CONTENT, now=NOW)
     await jobs.save(published)
     assert await jobs.get(made.name) == published.after
+
+
+def _failed(snapshot: Snapshot, seconds: float) -> job.Failed[Snapshot]:
+    return job.give_up(snapshot, job.Failure("WHY", "Because."), now=NOW + timedelta(seconds=seconds))
+
+
+async def test_the_leftovers_of_failed_jobs_are_found_oldest_first_until_they_are_removed(
+    jobs: Jobs[Snapshot],
+) -> None:
+    made = [await jobs.create("p", name, _make()) for name in ("one", "two", "three", "four", "five")]
+    await jobs.save(_failed(made[0], 30))
+    await jobs.save(_failed(made[1], 10))
+    await jobs.save(_failed(made[2], 50))
+    await jobs.save(started := _claim(made[3]))
+    await jobs.save(publish(started.after, CONTENT, now=NOW))
+
+    until = NOW + timedelta(seconds=30)
+    found = await jobs.with_leftovers(until, 10)
+    assert [snapshot.name for snapshot in found] == [made[1].name, made[0].name]
+    assert await jobs.with_leftovers(until, 1) == found[:1]
+    await jobs.forget_leftovers(found[0])
+    assert await jobs.with_leftovers(until, 10) == found[1:]
+    assert await jobs.get(made[1].name) == found[0]
 
 
 async def test_of_two_runners_at_once_exactly_one_has_the_job(jobs: Jobs[Snapshot]) -> None:

@@ -27,6 +27,7 @@ from annostream_export.outbound.upstream import GrpcUpstream
 from annostream_export.ports import Clock
 from annostream_export.settings import Settings
 from annostream_export.use_cases.large_results import LargeResults
+from annostream_export.use_cases.leftovers import Leftovers
 from annostream_export.use_cases.make_export import MakeExport
 from annostream_export.use_cases.make_snapshot import MakeSnapshot
 from annostream_export.use_cases.projection import ANNOTATE_TOPIC, INGEST_TOPIC, TYPES
@@ -47,7 +48,6 @@ from annostream_kit.service import Shell, run_service
 
 TOPIC = "annostream.export.v1"
 GROUP = "annostream-export"
-_SWEEP_SECONDS = 30.0
 
 
 def _now() -> datetime:
@@ -225,11 +225,16 @@ class Assembly:
         )
 
     async def _sweep(self) -> None:
-        """Drops generations of the read model that nobody reads any more."""
+        """Drops generations of the read model that nobody reads any more, and what failed jobs have left in S3."""
+        leftovers = Leftovers(
+            self._snapshots, self._exports, self._files, self._bucket, _now,
+            keep_seconds=self._settings.failed_keep_seconds,
+        )  # fmt: skip
         while True:
-            await asyncio.sleep(_SWEEP_SECONDS)
+            await asyncio.sleep(self._settings.sweep_seconds)
             try:
                 await self._model.drop_unused(now=_now(), keep_seconds=self._settings.generation_keep_seconds)
+                await leftovers.sweep()
             except Exception as error:
                 if not is_dependency_away(error):
                     raise

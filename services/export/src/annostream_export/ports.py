@@ -47,6 +47,12 @@ class Jobs(Protocol[Resource]):
     async def renew(self, made: Resource, until: datetime, progress: Progress) -> bool:
         """Keeps the lease of this run; False where it is lost."""
 
+    async def with_leftovers(self, before: datetime, limit: int) -> list[Resource]:
+        """Failed until then, whose objects may lie in the bucket still; those that failed first come first."""
+
+    async def forget_leftovers(self, made: Resource) -> None:
+        """They are removed."""
+
 
 class ExportFiles(Protocol):
     """The files of an export, which may be too many for its document."""

@@ -36,6 +36,10 @@ class Settings(ServiceSettings):
     export_prefetch_images: int = Field(default=16, ge=1, le=256)
     export_prefetch_bytes: int = Field(default=64 * 2**20, ge=2**20)
     export_listed_files: int = Field(default=1000, ge=1, le=10_000)
+    sweep_seconds: float = Field(default=30.0, gt=0, description="between looks for what may be removed")
+    failed_keep_seconds: float = Field(
+        default=600.0, ge=0, description="what failed snapshots and exports wrote to S3 is removed so long after"
+    )
     rebuild_lease_seconds: float = Field(default=30.0, gt=0)
     # Generations of the read model that are no longer in use are kept this long for jobs that still read them.
     generation_keep_seconds: float = Field(default=600.0, ge=0)

@@ -92,8 +92,14 @@ def _encode(made: Made) -> Document:
         "failure": asdict(made.failure) if made.failure else None,
         "end_time": made.end_time,
     }
-    # The index of what is to be done is partial: it holds this field's documents alone.
-    return document if made.state.final else document | {"due": made.job.until}
+    # The indexes of what is to be done are partial: each holds its field's documents alone.
+    match made.state:
+        case State.DONE:
+            return document
+        case State.FAILED:
+            return document | {"leftovers": made.end_time}
+        case _:
+            return document | {"due": made.job.until}
 
 
 def _decode(document: Document) -> Document:

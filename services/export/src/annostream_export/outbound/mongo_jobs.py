@@ -99,6 +99,13 @@ class MongoJobs(Generic[Resource]):
         )
         return bool(answer.matched_count)
 
+    async def with_leftovers(self, before: datetime, limit: int) -> list[Resource]:
+        rows = self._rows.find({"leftovers": {"$lte": before}}).sort("leftovers", ASCENDING).limit(limit)
+        return [self._codec.decode(row) async for row in rows]
+
+    async def forget_leftovers(self, made: Resource) -> None:
+        await self._rows.update_one({"_id": made.name}, {"$unset": {"leftovers": ""}})
+
 
 class MongoExportFiles:
     """Files of exports, one document each (annostream_export.ports.ExportFiles)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import OperationFailure
 
+from annostream_export.domain.job import State
 from annostream_kit.mongo import Collection, Database, Migration
 from annostream_kit.mongo_outbox import OUTBOX_INDEX
 
@@ -13,6 +14,7 @@ _JOBS = [
     OUTBOX_INDEX,
     IndexModel([("project", ASCENDING), ("created", DESCENDING), ("_id", DESCENDING)], name="newest"),
     IndexModel([("due", ASCENDING)], name="due", partialFilterExpression={"due": {"$exists": True}}),
+    IndexModel([("leftovers", ASCENDING)], name="leftovers", partialFilterExpression={"leftovers": {"$exists": True}}),
     IndexModel([("request_key", ASCENDING)], name="request", unique=True),
 ]
 INDEXES = {
@@ -54,4 +56,11 @@ async def _drop_index(rows: Collection, index: str) -> None:
             raise
 
 
-MIGRATIONS: tuple[Migration, ...] = (_first, _second)
+async def _third(database: Database) -> None:
+    """What failed before is swept too."""
+    for kind in ("snapshots", "exports"):
+        failed = {"state": int(State.FAILED), "leftovers": {"$exists": False}}
+        await database[kind].update_many(failed, [{"$set": {"leftovers": "$end_time"}}])
+
+
+MIGRATIONS: tuple[Migration, ...] = (_first, _second, _third)

@@ -16,6 +16,7 @@ from annostream_export.formats.jsonl import write_jsonl
 from annostream_export.formats.sink import Sink
 from annostream_export.formats.yolo import Split, image_path, write_yolo
 from annostream_export.ports import Bucket, Clock, ExportFiles, Jobs
+from annostream_export.use_cases.leftovers import remove_below
 from annostream_export.use_cases.runner import NotYetError, Report
 from annostream_kit.errors import FailedPrecondition
 
@@ -62,6 +63,9 @@ class MakeExport:
     async def __call__(self, export: Export, report: Report) -> Finished[Export]:
         """Raises NotYetError while the snapshot is in the making, Refused SNAPSHOT_FAILED where it failed."""
         reader = await self._reader(export)
+        if export.job.run > 1:
+            # What an abandoned run has written may not all be written again.
+            await remove_below(self._bucket, export.prefix)
         sink = self._open_sink(export)
         await self._write(export, reader, sink, report)
         content = await sink.close()

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 
@@ -42,31 +43,36 @@ async def _lines(
     names = {(label.control_id, label.id): label.name for label in reader.manifest.labels}
     item_line = partial(_item, uri=uri, copies=copies)
     done = 0
-    async for tables in reader.both(_ITEM_COLUMNS, _REGION_COLUMNS):
-        items, cells = await asyncio.to_thread(_rows, *tables)
-        for start in range(0, items.count, _PIECE):
-            yield await asyncio.to_thread(_piece, items, start, cells, names, item_line)
-        done += items.count
+    async for items, regions in reader.both(_ITEM_COLUMNS, _REGION_COLUMNS):
+        for piece in _pieces(items, regions):
+            yield await asyncio.to_thread(_piece, *piece, names, item_line)
+        done += items.num_rows
         progress(done)
 
 
-def _rows(items: pa.Table, regions: pa.Table) -> tuple[Rows, Iterator[tuple[Any, ...]]]:
-    return Rows(items), zip(*Rows(regions).columns.values(), strict=True)
+def _pieces(items: pa.Table, regions: pa.Table) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """Some items with their regions: as Python objects a whole part would take ten times its memory."""
+    ends = np.cumsum(items.column("region_count").to_numpy())
+    first = 0
+    for start in range(0, items.num_rows, _PIECE):
+        last = int(ends[min(start + _PIECE, items.num_rows) - 1])
+        yield items.slice(start, _PIECE), regions.slice(first, last - first)
+        first = last
 
 
 def _piece(
-    items: Rows,
-    start: int,
-    regions: Iterator[tuple[Any, ...]],
+    items: pa.Table,
+    regions: pa.Table,
     names: Mapping[tuple[str, str], str],
     item_line: Callable[[Mapping[str, Any]], dict[str, Any]],
 ) -> bytes:
     lines = []
-    for place in range(start, min(start + _PIECE, items.count)):
-        item = {name: items[name][place] for name in _ITEM_COLUMNS}
+    drawn = zip(*Rows(regions).columns.values(), strict=True)
+    for cells in zip(*Rows(items).columns.values(), strict=True):
+        item = dict(zip(_ITEM_COLUMNS, cells, strict=True))
         line = item_line(item)
         line["annotations"] = [_annotation(row) for row in item["annotations"]]
-        line["regions"] = [_region(cells, names) for cells in islice(regions, item["region_count"])]
+        line["regions"] = [_region(row, names) for row in islice(drawn, item["region_count"])]
         lines.append(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
     return b"".join(lines)
 

@@ -18,9 +18,9 @@ from annostream_kit.errors import AlreadyExists, FailedPrecondition, InvalidArgu
 from annostream_kit.ids import derive_id, parse_name, random_id
 from annostream_kit.paging import decode_token, encode_token, page_size
 
-# A watcher hears of a short job soon, and asks little about a long one: a pause is about a tenth of the time gone by.
-_FIRST_WATCH_SECONDS, _LONGEST_WATCH_SECONDS = 0.02, 0.3
-_WATCH_GROWTH = 1.1
+# A watcher hears of a short job soon, and asks little about a long one: a pause is a twentieth of the time gone by.
+_FIRST_WATCH_SECONDS, _LONGEST_WATCH_SECONDS = 0.01, 0.3
+_WATCH_GROWTH = 1.05
 _MAX_URLS = 1_000
 Resource = TypeVar("Resource", bound=Made)
 

@@ -11,12 +11,13 @@ from typing import Annotated
 import typer
 
 from annostream_sdk import aio
-from annostream_sdk.cli.session import NOT_THERE, Exit, Session, command
+from annostream_sdk.cli.exit_codes import Exit
+from annostream_sdk.cli.session import NOT_THERE, Session, command
 from annostream_sdk.cli.ticker import Ticker
 from annostream_sdk.errors import AnnostreamError
 from annostream_sdk.regions import Submission, submissions
 
-app = typer.Typer(no_args_is_help=True, help="Annotations: answers written by programs.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import typer
 
 from annostream.ingest.v1.asset_pb2 import Asset
 from annostream_sdk.aio import Limits
-from annostream_sdk.cli.session import NOT_THERE, Exit, LimitOption, ProjectOption, Session, command, short_state, taken
+from annostream_sdk.cli.exit_codes import Exit
+from annostream_sdk.cli.session import NOT_THERE, LimitOption, ProjectOption, Session, command, short_state, taken
 from annostream_sdk.cli.ticker import Ticker, human_bytes
 from annostream_sdk.errors import AnnostreamError
 from annostream_sdk.events import message_json
@@ -17,7 +18,7 @@ from annostream_sdk.ingestion import IngestSummary, Outcome
 
 _TAKEN_UP = "What was acknowledged stays. The same command takes up the rest."
 
-app = typer.Typer(no_args_is_help=True, help="Assets: photos go in, and are listed.")
+app = typer.Typer(no_args_is_help=True)
 
 
 class State(StrEnum):

@@ -11,7 +11,7 @@ from annostream_sdk.cli.ticker import Ticker
 from annostream_sdk.dead_letters import DeadLetter, backlogs, dead_letter_topic, letters, owner_of, replay
 from annostream_sdk.events import event_of
 
-app = typer.Typer(no_args_is_help=True, help="Dead letters: messages that a service gave up on, with the reason.")
+app = typer.Typer(no_args_is_help=True)
 TopicArgument = Annotated[str, typer.Argument(help="Where they came from: ingest, annotate, export, or a full name.")]
 _FACTS = ("dlq_reason", "dlq_message", "dlq_partition", "dlq_offset", "dlq_attempts", "dlq_time", "dlq_group")
 

@@ -10,7 +10,7 @@ from annostream_sdk.cli.session import LimitOption, Session, command, taken
 from annostream_sdk.events import Event, message_json, tail
 from annostream_sdk.topics import full_name
 
-app = typer.Typer(no_args_is_help=True, help="Events: what has happened, as Kafka has it.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @command(app, "tail")

@@ -14,7 +14,7 @@ from annostream_sdk.cli.ticker import Ticker, human_bytes
 from annostream_sdk.errors import AnnostreamError
 from annostream_sdk.events import message_json
 
-app = typer.Typer(no_args_is_help=True, help="Exports: a snapshot in a format that trainers use, on your disk.")
+app = typer.Typer(no_args_is_help=True)
 
 
 class Format(StrEnum):

@@ -5,46 +5,22 @@ from typing import Annotated
 
 import typer
 
-from annostream_sdk.cli import (
-    annotations,
-    assets,
-    dead_letters,
-    events,
-    exports,
-    projects,
-    rebuild,
-    snapshots,
-    tasks,
-    topics,
-)
-from annostream_sdk.cli.session import EXIT_CODES
+from annostream_sdk.cli.exit_codes import EXIT_CODES
+from annostream_sdk.cli.groups import Root
 
 COMMANDS_GROUP = "annostream.commands"
-GROUPS = {
-    "projects": projects.app,
-    "assets": assets.app,
-    "tasks": tasks.app,
-    "annotations": annotations.app,
-    "snapshots": snapshots.app,
-    "exports": exports.app,
-    "events": events.app,
-    "dlq": dead_letters.app,
-    "topics": topics.app,
-    "rebuild": rebuild.app,
-}
 
 
 def build() -> typer.Typer:
     """The whole command, with what installed distributions add to it."""
     app = typer.Typer(
+        cls=Root,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         help="Label data together: photos in, tasks, boxes, a data set out.",
         epilog=EXIT_CODES,
     )
     app.callback()(_root)
-    for name, group in GROUPS.items():
-        app.add_typer(group, name=name, epilog=EXIT_CODES)
     for found in sorted(entry_points(group=COMMANDS_GROUP), key=lambda one: one.name):
         try:
             register = found.load()

@@ -10,7 +10,7 @@ from annostream_sdk.cli.session import Session, command, short_state
 from annostream_sdk.errors import AnnostreamError
 from annostream_sdk.events import message_json
 
-app = typer.Typer(no_args_is_help=True, help="Projects: what is labelled together, and with which labels.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @command(app, "create")

@@ -3,11 +3,12 @@
 import typer
 
 from annostream_sdk.aio.operations import RebuildReadModelResponse
-from annostream_sdk.cli.session import Exit, Session, command
+from annostream_sdk.cli.exit_codes import Exit
+from annostream_sdk.cli.session import Session, command
 from annostream_sdk.cli.ticker import Ticker
 from annostream_sdk.events import message_json
 
-app = typer.Typer(no_args_is_help=True, help="Read models, made anew from the events in Kafka.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @command(app, "export")

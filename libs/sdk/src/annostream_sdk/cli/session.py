@@ -6,7 +6,6 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -16,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from annostream_sdk import aio
+from annostream_sdk.cli.exit_codes import EXIT_CODES, Exit
 from annostream_sdk.cli.tables import print_facts, print_table
 from annostream_sdk.endpoints import Endpoints, KafkaConnection, find_endpoints, kafka_from_environment
 from annostream_sdk.errors import SERVER_NOT_THERE, AnnostreamError
@@ -24,20 +24,6 @@ P = ParamSpec("P")
 Item = TypeVar("Item")
 
 
-class Exit(IntEnum):
-    """The exit codes of the command, as its --help documents them."""
-
-    OK = 0
-    REFUSED = 1
-    USAGE = 2
-    SERVER_NOT_THERE = 3
-    PARTLY_REJECTED = 4
-    INTERRUPTED = 130
-
-
-EXIT_CODES = (
-    "Exit codes: 0 ok; 1 refused; 2 wrong usage; 3 the server is not there; 4 some of it was rejected; 130 interrupted."
-)
 NOT_THERE = {SERVER_NOT_THERE, "ENDPOINTS_NOT_FOUND"}
 
 EndpointsOption = Annotated[

@@ -8,7 +8,7 @@ from annostream_sdk.cli.session import LimitOption, ProjectOption, Session, comm
 from annostream_sdk.cli.ticker import Ticker
 from annostream_sdk.events import message_json
 
-app = typer.Typer(no_args_is_help=True, help="Snapshots: a project's completed tasks at one moment.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @command(app, "create")

@@ -10,7 +10,7 @@ from annostream.annotate.v1.task_pb2 import Task
 from annostream_sdk.cli.session import LimitOption, ProjectOption, Session, command, short_state, taken
 from annostream_sdk.events import message_json
 
-app = typer.Typer(no_args_is_help=True, help="Tasks: what is to be labelled, and what has been.")
+app = typer.Typer(no_args_is_help=True)
 
 
 class State(StrEnum):

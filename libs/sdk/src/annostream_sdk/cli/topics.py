@@ -9,7 +9,7 @@ from annostream_sdk import topics
 from annostream_sdk.cli.session import Session, command
 from annostream_sdk.endpoints import KafkaConnection
 
-app = typer.Typer(no_args_is_help=True, help="The Kafka topics that Annostream needs.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @command(app, "apply")

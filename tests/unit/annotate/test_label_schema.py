@@ -30,6 +30,13 @@ def test_new_labels_get_ids_class_indexes_and_colours_in_order() -> None:
     assert SCHEMA.version == 1
 
 
+def test_hundreds_of_labels_get_a_colour_each() -> None:
+    many = evolve(LabelSchema(), boxes(*(Label("", f"n{number}") for number in range(500))))
+    colours = [label.colour for label in many.labels()]
+    assert colours[: len(PALETTE)] == list(PALETTE)
+    assert len(set(colours)) == 500
+
+
 def test_a_schema_that_changes_nothing_is_the_old_one() -> None:
     assert evolve(SCHEMA, SCHEMA) is SCHEMA
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +12,8 @@ from typing import Any, cast
 import orjson
 import pytest
 
+import annostream_sdk
+from annostream_sdk.cli.groups import GROUPS
 from tests.unit.sdk.conftest import Run
 from tests.unit.sdk.server import Server, zip_of
 
@@ -25,6 +28,49 @@ async def test_a_project_is_created_listed_and_shown_by_its_display_name(run: Ru
     assert "우리집 고양이" in listed.out
     assert "순이, 유미, 렝가" in listed.out
     assert cast(Any, shown.document)["task_counts"] == {"open": 2}
+
+
+async def test_the_first_ten_labels_get_the_digits_as_keys(run: Run) -> None:
+    names = [f"고양이 {number}" for number in range(12)]
+    for kind in ([], ["--polygons"]):
+        made = await run("projects", "create", "cats", "--labels", ",".join(names), "--json", *kind)
+        (control,) = cast(Any, made.document)["label_schema"]["controls"]
+        labels = control["polygons" if kind else "boxes"]["labels"]
+        assert [label["name"] for label in labels] == names
+        assert [label.get("hotkey", "") for label in labels] == [*"1234567890", "", ""]
+
+
+def test_the_help_waits_for_neither_grpc_nor_kafka_nor_the_contract() -> None:
+    program = """
+import sys
+from annostream_sdk.cli.main import main
+sys.argv = ["annostream", "--help"]
+try:
+    main()
+except SystemExit as ended:
+    assert ended.code == 0
+print(*sorted({"grpc", "aiokafka", "google.protobuf", "annostream_sdk.aio"} & set(sys.modules)), file=sys.stderr)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "projects" in ended.stdout
+    assert not ended.stderr.strip()
+
+
+async def test_every_group_says_the_same_of_itself_as_the_help_of_all(run: Run) -> None:
+    helped = (await run("--help")).out
+    for name, (_, text) in GROUPS.items():
+        own = await run(name, "--help")
+        assert own.code == 0
+        assert text in own.out
+        assert text in helped
+        assert "Exit codes: 0 ok" in own.out
+
+
+def test_every_name_of_the_package_is_there() -> None:
+    assert all(hasattr(annostream_sdk, name) for name in annostream_sdk.__all__)
+    assert set(annostream_sdk.__all__) <= set(dir(annostream_sdk))
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        annostream_sdk.nothing  # noqa: B018
 
 
 async def test_columns_stay_aligned_beside_korean(run: Run) -> None:

@@ -11,6 +11,7 @@ from annostream_sdk.errors import AnnostreamError
 from annostream_sdk.events import message_json
 
 app = typer.Typer(no_args_is_help=True)
+_HOTKEYS = "1234567890"
 
 
 @command(app, "create")
@@ -18,7 +19,10 @@ async def create(
     session: Session,
     name: Annotated[str, typer.Argument(help="What people call it; spaces and any script are welcome.")],
     *,
-    labels: Annotated[str, typer.Option(help="The labels, with commas between: 순이,유미,렝가.")],
+    labels: Annotated[
+        str,
+        typer.Option(help="The labels, with commas between: 순이,유미,렝가. The first ten get the keys 1 to 9 and 0."),
+    ],
     polygons: Annotated[bool, typer.Option("--polygons", help="Draw polygons instead of boxes.")] = False,
     annotations_per_task: Annotated[int, typer.Option(min=1, max=16, help="How many people label each task.")] = 1,
     keep_location: Annotated[
@@ -29,7 +33,8 @@ async def create(
     names = [label.strip() for label in labels.split(",") if label.strip()]
     if not names:
         raise AnnostreamError("INVALID_LABEL_SCHEMA", "Name at least one label: --labels 순이,유미.")
-    schema = polygon_schema(names) if polygons else box_schema(names)
+    keyed = [Label(name=name, hotkey=_HOTKEYS[place : place + 1]) for place, name in enumerate(names)]
+    schema = polygon_schema(keyed) if polygons else box_schema(keyed)
     async with session.client() as client:
         project = await client.projects.create(
             name, label_schema=schema, annotations_per_task=annotations_per_task, keep_location=keep_location

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from colorsys import hls_to_rgb
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -15,10 +16,20 @@ PALETTE = (
     "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00",
     "#cc79a7", "#8c564b", "#17becf", "#bcbd22", "#7f3c8d", "#ff4d6d",
 )  # fmt: skip
+_GOLDEN_TURN = (5**0.5 - 1) / 2
 MAX_NAME_LENGTH = 100
 MAX_LABELS = 10_000
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 _COLOUR = re.compile(r"#[0-9a-f]{6}\Z")
+
+
+def colour_of(index: int) -> str:
+    """#rrggbb for a label of this class index: the palette, then hues by the golden angle, each far from the last."""
+    if index < len(PALETTE):
+        return PALETTE[index]
+    turn, ring = index * _GOLDEN_TURN % 1, index // len(PALETTE) % 3
+    rgb = hls_to_rgb(turn, (0.45, 0.6, 0.35)[ring], (0.65, 0.9)[index % 2])
+    return "#" + "".join(f"{round(part * 255):02x}" for part in rgb)
 
 
 class Shape(Enum):
@@ -116,7 +127,7 @@ def _new(label: Label, numbers: _Numbers) -> Label:
     index = numbers.index()
     return _tidy(
         replace(label, id=label.id or numbers.id_for(index), class_index=index, retired=False),
-        PALETTE[index % len(PALETTE)],
+        colour_of(index),
     )
 
 

@@ -57,7 +57,7 @@ class Project(_message.Message):
     display_name: _builtins.str
     state: Global___Project.State.ValueType
     annotations_per_task: _builtins.int
-    """How many annotators label each task: 1 to 16."""
+    """How many annotators label each task: 1 to 16. Exports hold all their regions side by side."""
     keep_location: _builtins.bool
     """Keep GPS positions in records and exported copies."""
     revision: _builtins.int

@@ -199,7 +199,12 @@ async def test_refusals_have_their_reasons(export: Service, story: Story) -> Non
         ),
         "TOKEN_MISSING": lambda: export.stub.GetExport(api.GetExportRequest(name=f"{nobody}/exports/x")),
     }
-    for reason, call in calls.items():
+    again = api.RepublishEventsRequest(project=nobody)
+    cases = [
+        *calls.items(),
+        ("PROJECT_NOT_FOUND", lambda: export.stub.RepublishEvents(again, metadata=export.as_user())),
+    ]
+    for reason, call in cases:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call()
         assert reason_of(caught.value) == reason

@@ -143,6 +143,14 @@ async def test_state_is_announced_again_on_request_and_changes_nothing(ingest: S
     }
 
 
+async def test_an_unknown_project_is_not_announced_again(ingest: Service) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await ingest.stub.RepublishEvents(
+            api.RepublishEventsRequest(project="projects/nobody"), metadata=ingest.as_user("owner")
+        )
+    assert (error.value.code(), reason_of(error.value)) == (grpc.StatusCode.NOT_FOUND, "PROJECT_NOT_FOUND")
+
+
 async def test_everything_acknowledged_lies_before_the_position(ingest: Service, project: str) -> None:
     await ingest.stream([Photo(project, photo(n)) for n in range(10)])
     position = await ingest.stub.GetPosition(api.GetPositionRequest(project=project), metadata=ingest.as_user("viewer"))

@@ -18,9 +18,9 @@ from annostream_kit.mongo_outbox import MongoOutbox
 from tests.fakes.ingest import START, FakeObjects
 
 
-def rejected(path: str = "a.jpg") -> AssetRejected:
+def rejected(path: str = "a.jpg", *, project: str = "cats") -> AssetRejected:
     return reject(
-        Refusal("EMPTY_FILE", "m"), project="cats", path=path, dedupe_key="", sha256="", size_bytes=0, now=START
+        Refusal("EMPTY_FILE", "m"), project=project, path=path, dedupe_key="", sha256="", size_bytes=0, now=START
     )
 
 
@@ -50,6 +50,17 @@ async def test_mongodb_announces_a_rejection_again_as_it_was(database: Database)
     assert await outbox.announce_project_again("cats") == 1
     again = await outbox.unsent(10)
     assert again[0].events[0].data == first[0].events[0].data
+
+
+async def test_mongodb_looks_at_one_project_alone_to_announce_it_again(database: Database) -> None:
+    await MongoRejections(database).save([rejected(), *(rejected(project=f"dogs{n}") for n in range(50))])
+    outbox = MongoOutbox(database, {"rejections": current_rejection_event})
+    await outbox.mark_sent(await outbox.unsent(100))
+    await database.command("profile", 2)
+    assert await outbox.announce_project_again("cats") == 1
+    await database.command("profile", 0)
+    (row,) = await database["system.profile"].find({"ns": f"{database.name}.rejections", "op": "query"}).to_list(None)
+    assert (row["docsExamined"], row["keysExamined"]) == (1, 1)
 
 
 async def test_a_project_is_kept_only_when_it_is_newer(projects: ProjectStore) -> None:

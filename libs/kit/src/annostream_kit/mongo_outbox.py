@@ -145,7 +145,10 @@ class MongoOutbox:
             await self._push_again(name, [key for key, _ in group])
 
     async def announce_project_again(self, project: str) -> int:
-        """Announces the current state of every document of a project ("" for all); returns how many."""
+        """Announces the current state of every document of a project ("" for all); returns how many.
+
+        Each collection needs an index that `project` leads, and that holds every document.
+        """
         scope: Document = {"project": project} if project else {}
         return sum([await self._push_all_again(name, scope) for name in self._render])
 

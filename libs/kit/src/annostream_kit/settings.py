@@ -54,8 +54,6 @@ class ServiceSettings(BaseSettings):
     """gRPC target of ingest"""
     annotate_address: str = ""
     """gRPC target of annotate"""
-    export_address: str = ""
-    """gRPC target of export"""
 
     relay_batch_documents: int = Field(default=500, ge=1)
     """documents whose events the relay sends at once"""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import UTC, datetime
 
 import structlog
 
@@ -31,6 +30,7 @@ from annostream_annotate.use_cases.queue import People, Queue
 from annostream_annotate.use_cases.reading import Reading
 from annostream_annotate.use_cases.results import Results
 from annostream_annotate.use_cases.submitting import Submitting
+from annostream_kit.clock import now
 from annostream_kit.consumer import Consumer, EventHandler, Source
 from annostream_kit.events import Event
 from annostream_kit.failures import is_dependency_away
@@ -50,18 +50,12 @@ COUNTERS_GROUP = "annostream-annotate-counters"
 _COUNTED_AT_ONCE = 2_000
 
 
-def clock() -> datetime:
-    """Now, in milliseconds, as MongoDB keeps it."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
-
-
 def use_cases(
     settings: Settings, database: Database, objects: Objects, events: Announcements
 ) -> tuple[UseCases, Opening]:
     """Everything between the edges."""
     projects, tasks, drafts = MongoProjects(database), MongoTasks(database), MongoDrafts(database)
-    known = KnownProjects(projects, clock, cache_seconds=settings.project_cache_seconds)
+    known = KnownProjects(projects, now, cache_seconds=settings.project_cache_seconds)
     queue = Queue(
         tasks,
         MongoCursors(database),
@@ -72,23 +66,23 @@ def use_cases(
     )
     leased = LeasedTasks()
     leasing = Leasing(
-        tasks, drafts, known, queue, leased, clock,
+        tasks, drafts, known, queue, leased, now,
         lease_seconds=settings.lease_seconds, max_leases=settings.max_leases_per_annotator,
     )  # fmt: skip
     results = Results(
         S3Results(objects), max_inline_bytes=settings.max_inline_result_bytes, max_bytes=settings.max_result_bytes
     )
     submitting = Submitting(
-        tasks, drafts, MongoHistory(database), results, known, leased, events, clock, labels_by_region
+        tasks, drafts, MongoHistory(database), results, known, leased, events, now, labels_by_region
     )
     uses = UseCases(
-        projects=Projects(projects, known, events, clock),
+        projects=Projects(projects, known, events, now),
         leasing=leasing,
         submitting=submitting,
         reading=Reading(tasks, known, events),
         results=results,
     )
-    return uses, Opening(tasks, known, events, clock)
+    return uses, Opening(tasks, known, events, now)
 
 
 async def assemble(settings: Settings, shell: Shell) -> None:
@@ -108,7 +102,7 @@ async def assemble(settings: Settings, shell: Shell) -> None:
     _consumers(settings, shell, database, objects, producer, opening)
     shell.background("relay", relay.run)
     shell.background("sweeper", _sweeper(settings, shell, uses.leasing))
-    service = AnnotateApi(uses, clock, max_page_bytes=settings.max_page_bytes)
+    service = AnnotateApi(uses, now, max_page_bytes=settings.max_page_bytes)
     shell.mount(
         Mounted(
             api.DESCRIPTOR.services_by_name["AnnotateService"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from annostream.export.v1 import export_service_pb2, export_service_pb2_grpc
 from annostream_export.domain.export import Export
@@ -36,6 +36,7 @@ from annostream_export.use_cases.runner import Runner
 from annostream_export.use_cases.service import ExportUseCases
 from annostream_kit import mongo
 from annostream_kit.auth import ServiceToken
+from annostream_kit.clock import now
 from annostream_kit.consumer import Consumer
 from annostream_kit.events import Event
 from annostream_kit.failures import is_dependency_away
@@ -48,12 +49,6 @@ from annostream_kit.service import Shell, run_service
 
 TOPIC = "annostream.export.v1"
 GROUP = "annostream-export"
-
-
-def _now() -> datetime:
-    """MongoDB keeps milliseconds: times that we compare are no finer."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 async def assemble(settings: Settings, shell: Shell) -> None:
@@ -112,7 +107,7 @@ class Assembly:
         shell, settings = self._shell, self._settings
         shell.background("relay", self._relay.run)
         shell.background("model", self._consumer().run)
-        snapshots, exports = self._snapshot_runner(_now), self._export_runner(_now)
+        snapshots, exports = self._snapshot_runner(now), self._export_runner(now)
         for number in range(settings.job_workers):
             shell.background(f"snapshots-{number}", snapshots.run)
             shell.background(f"exports-{number}", exports.run)
@@ -143,7 +138,7 @@ class Assembly:
             self._model,
             self._upstream,
             self._bucket,
-            _now,
+            now,
             train_fraction=self._settings.export_train_fraction,
             url_lifetime=timedelta(seconds=self._settings.url_lifetime_seconds),
             wake_snapshots=snapshots.wake,
@@ -219,7 +214,7 @@ class Assembly:
             self._model,
             self._topics,
             self._fetch,
-            _now,
+            now,
             lease_seconds=self._settings.rebuild_lease_seconds,
             wait_seconds=self._settings.position_wait_seconds,
         )
@@ -227,13 +222,13 @@ class Assembly:
     async def _sweep(self) -> None:
         """Drops generations of the read model that nobody reads any more, and what failed jobs have left in S3."""
         leftovers = Leftovers(
-            self._snapshots, self._exports, self._files, self._bucket, _now,
+            self._snapshots, self._exports, self._files, self._bucket, now,
             keep_seconds=self._settings.failed_keep_seconds,
         )  # fmt: skip
         while True:
             await asyncio.sleep(self._settings.sweep_seconds)
             try:
-                await self._model.drop_unused(now=_now(), keep_seconds=self._settings.generation_keep_seconds)
+                await self._model.drop_unused(now=now(), keep_seconds=self._settings.generation_keep_seconds)
                 await leftovers.sweep()
             except Exception as error:
                 if not is_dependency_away(error):

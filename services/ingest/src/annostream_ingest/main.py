@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from annostream.ingest.v1 import ingest_service_pb2 as api
 from annostream.ingest.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_to_server
@@ -30,6 +30,7 @@ from annostream_ingest.use_cases.intake import Intake, IntakeLimits
 from annostream_ingest.use_cases.projects import Projects
 from annostream_ingest.use_cases.removal import TAKE_OVER_SECONDS, Eraser, Removal, Sweeper
 from annostream_kit.auth import ServiceToken
+from annostream_kit.clock import now
 from annostream_kit.consumer import Consumer
 from annostream_kit.grpc_server import Mounted
 from annostream_kit.kafka import Producer, Subscription, TopicReader
@@ -43,12 +44,6 @@ from annostream_kit.service import Shell, run_service
 TOPIC = "annostream.ingest.v1"
 ANNOTATE_TOPIC = "annostream.annotate.v1"
 GROUP = "annostream-ingest"
-
-
-def now() -> datetime:
-    """In UTC, to the millisecond: as finely as MongoDB keeps it."""
-    moment = datetime.now(UTC)
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 @dataclass(frozen=True)
@@ -69,7 +64,10 @@ async def assemble(settings: Settings, shell: Shell) -> None:
     wiring.run_relay()
     wiring.run_consumer()
     wiring.run_sweeper()
-    wiring.serve(await wiring.intake())
+    # The workers before the channel: gRPC's threads and a fork do not like each other.
+    inspector = await wiring.inspector()
+    projects = wiring.projects()
+    wiring.serve(wiring.intake(inspector, projects), projects)
 
 
 class Wiring:
@@ -133,30 +131,36 @@ class Wiring:
         )
         self._shell.background("sweeper", sweeper.run)
 
-    async def intake(self) -> Intake:
-        settings, stores = self._settings, self._stores
-        # The workers before the channel: gRPC's threads and a fork do not like each other.
-        pool = DecodePool(decode_settings(settings))
+    async def inspector(self) -> PoolInspector:
+        pool = DecodePool(decode_settings(self._settings))
         await pool.start()
         self._shell.on_close(pool.stop)
+        return PoolInspector(pool)
+
+    def projects(self) -> Projects:
+        settings = self._settings
         annotate = AnnotateOverGrpc(settings.annotate_address, ServiceToken(settings.service_token_file))
         self._shell.on_close(annotate.close)
+        return Projects(
+            self._stores.projects, annotate, time.monotonic, remember_seconds=settings.project_memory_seconds
+        )
+
+    def intake(self, inspector: PoolInspector, projects: Projects) -> Intake:
+        settings, stores = self._settings, self._stores
         return Intake(
-            projects=Projects(
-                stores.projects, annotate, time.monotonic, remember_seconds=settings.project_memory_seconds
-            ),
+            projects=projects,
             assets=stores.assets,
             blobs=stores.blobs,
             rejections=stores.rejections,
             objects=self._objects,
-            inspector=PoolInspector(pool),
+            inspector=inspector,
             clock=now,
             wake=self._relay.wake,
             limits=IntakeLimits(settings.max_upload_bytes, settings.max_metadata_bytes),
             linger_seconds=settings.intake_linger_seconds,
         )
 
-    def serve(self, intake: Intake) -> None:
+    def serve(self, intake: Intake, projects: Projects) -> None:
         settings, stores = self._settings, self._stores
         reader = TopicReader(settings)
         self._shell.on_close(reader.stop)
@@ -165,6 +169,7 @@ class Wiring:
         servicer = IngestApi(
             door,
             AssetStream(door, max_assets_in_flight=settings.max_assets_in_flight, max_idle_seconds=idle),
+            projects=projects,
             catalogue=Catalogue(stores.assets, self._objects),
             removal=Removal(stores.assets, self._eraser, clock=now, wake=self._relay.wake),
             announcer=KafkaAnnouncer(self._outbox, reader, topic=TOPIC, wait_seconds=settings.position_wait_seconds),

@@ -184,7 +184,7 @@ class ExportServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RepublishEvents(self, request, context):
-        """Announces the current state of snapshots and exports again. Role: owner.
+        """Announces the current state of snapshots and exports again. Role: owner. Reasons: PROJECT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -72,7 +72,7 @@ class ExportServiceStub:
     longer than MongoDB's history window).
     """
     RepublishEvents: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.RepublishEventsRequest, _export_service_pb2.RepublishEventsResponse]
-    """Announces the current state of snapshots and exports again. Role: owner."""
+    """Announces the current state of snapshots and exports again. Role: owner. Reasons: PROJECT_NOT_FOUND."""
 
 @_typing.type_check_only
 class ExportServiceAsyncStub(ExportServiceStub):
@@ -118,7 +118,7 @@ class ExportServiceAsyncStub(ExportServiceStub):
     longer than MongoDB's history window).
     """
     RepublishEvents: _aio.UnaryUnaryMultiCallable[_export_service_pb2.RepublishEventsRequest, _export_service_pb2.RepublishEventsResponse]  # type: ignore[assignment]
-    """Announces the current state of snapshots and exports again. Role: owner."""
+    """Announces the current state of snapshots and exports again. Role: owner. Reasons: PROJECT_NOT_FOUND."""
 
 class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
     """Snapshots and exports. Every RPC needs a token (UNAUTHENTICATED: TOKEN_MISSING,
@@ -227,6 +227,6 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _export_service_pb2.RepublishEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_export_service_pb2.RepublishEventsResponse, _abc.Awaitable[_export_service_pb2.RepublishEventsResponse]]:
-        """Announces the current state of snapshots and exports again. Role: owner."""
+        """Announces the current state of snapshots and exports again. Role: owner. Reasons: PROJECT_NOT_FOUND."""
 
 def add_ExportServiceServicer_to_server(servicer: ExportServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -164,7 +164,7 @@ class IngestServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RepublishEvents(self, request, context):
-        """Announces the current state of a project's assets again. Role: owner.
+        """Announces the current state of a project's assets again. Role: owner. Reasons: PROJECT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

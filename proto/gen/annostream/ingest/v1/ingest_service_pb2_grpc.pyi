@@ -73,7 +73,7 @@ class IngestServiceStub:
     Reasons: POSITION_TIMED_OUT (UNAVAILABLE).
     """
     RepublishEvents: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.RepublishEventsRequest, _ingest_service_pb2.RepublishEventsResponse]
-    """Announces the current state of a project's assets again. Role: owner."""
+    """Announces the current state of a project's assets again. Role: owner. Reasons: PROJECT_NOT_FOUND."""
 
 @_typing.type_check_only
 class IngestServiceAsyncStub(IngestServiceStub):
@@ -120,7 +120,7 @@ class IngestServiceAsyncStub(IngestServiceStub):
     Reasons: POSITION_TIMED_OUT (UNAVAILABLE).
     """
     RepublishEvents: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.RepublishEventsRequest, _ingest_service_pb2.RepublishEventsResponse]  # type: ignore[assignment]
-    """Announces the current state of a project's assets again. Role: owner."""
+    """Announces the current state of a project's assets again. Role: owner. Reasons: PROJECT_NOT_FOUND."""
 
 class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     """Takes assets, checks and keeps them. Every RPC needs a token (UNAUTHENTICATED: TOKEN_MISSING,
@@ -218,6 +218,6 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ingest_service_pb2.RepublishEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ingest_service_pb2.RepublishEventsResponse, _abc.Awaitable[_ingest_service_pb2.RepublishEventsResponse]]:
-        """Announces the current state of a project's assets again. Role: owner."""
+        """Announces the current state of a project's assets again. Role: owner. Reasons: PROJECT_NOT_FOUND."""
 
 def add_IngestServiceServicer_to_server(servicer: IngestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -24,7 +24,7 @@ class OpenedOutbox(MongoOutbox):
 
     async def announce_project_again(self, project: str) -> int:
         scope: Document = {"project": project} if project else {}
-        projects = await self._push_all_again("projects", scope)
+        projects = await self._push_all_again("projects", {"_id": project} if project else {})
         return projects + await self._push_all_again("tasks", {**scope, "created_at": {"$exists": True}})
 
 

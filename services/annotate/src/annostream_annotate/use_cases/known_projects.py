@@ -8,16 +8,19 @@ from datetime import datetime, timedelta
 from annostream_annotate.domain.project import Project
 from annostream_annotate.ports import Clock, ProjectStore
 from annostream_kit.errors import NotFound
+from annostream_kit.recent import Recent
+
+_PROJECTS = 1024
 
 
 class KnownProjects:
-    """Remembers projects; an unknown one is never remembered as such."""
+    """Remembers the projects in use; an unknown one is never remembered as such."""
 
     def __init__(self, projects: ProjectStore, clock: Clock, *, cache_seconds: float) -> None:
         self._projects = projects
         self._clock = clock
         self._age = timedelta(seconds=cache_seconds)
-        self._known: dict[str, tuple[Project, datetime]] = {}
+        self._known: Recent[str, tuple[Project, datetime]] = Recent(_PROJECTS)
 
     async def recent(self, project: str) -> Project:
         """At most `cache_seconds` old; raises NotFound PROJECT_NOT_FOUND."""
@@ -44,17 +47,18 @@ class KnownProjects:
     async def require(self, projects: Iterable[str]) -> Sequence[Project]:
         """All of them, of any age: what events need never changes. Raises NotFound PROJECT_NOT_FOUND."""
         wanted = list(projects)
-        unknown = [project for project in wanted if project not in self._known]
+        found = {project: known[0] for project in wanted if (known := self._known.get(project))}
+        unknown = [project for project in wanted if project not in found]
         if unknown:
-            for found in (await self._projects.get_many(unknown)).values():
-                self.remember(found)
+            found |= await self._projects.get_many(unknown)
         for project in unknown:
-            if project not in self._known:
+            if project not in found:
                 raise missing(project)
-        return [self._known[project][0] for project in wanted]
+            self.remember(found[project])
+        return [found[project] for project in wanted]
 
     def remember(self, project: Project) -> None:
-        self._known[project.id] = (project, self._clock())
+        self._known.put(project.id, (project, self._clock()))
 
 
 def missing(project: str) -> NotFound:

@@ -15,6 +15,7 @@ from annostream_annotate.domain.queue import Cursor, Segment, begin, random_star
 from annostream_annotate.domain.task import Slot, Task
 from annostream_annotate.ports import CursorStore, Draw, TaskStore
 from annostream_annotate.use_cases.shelf import Shelf
+from annostream_kit.recent import Recent
 
 REQUEUED_LOOK = 16
 SPARE_CANDIDATES = 2
@@ -22,6 +23,7 @@ SWEEP_PAGE = 64
 WIDER_LOOK = 32
 IN_HAND_SECONDS = 1.0
 SWEEP_PAGES = 2
+PROJECTS = 1024
 
 
 class People:
@@ -82,9 +84,9 @@ class Queue:
         self.shelf = Shelf(front_cache_seconds)
         self._people = people
         self._cached = timedelta(seconds=front_cache_seconds)
-        self._fronts: dict[str, tuple[int, datetime]] = {}
+        self._fronts: Recent[str, tuple[int, datetime]] = Recent(PROJECTS)
         self._empty_cached = timedelta(seconds=empty_cache_seconds)
-        self._nothing_requeued: dict[str, datetime] = {}
+        self._nothing_requeued: Recent[str, datetime] = Recent(PROJECTS)
 
     def search(self, project: Project, annotator: str, now: datetime) -> Search:
         width = window(self._people.seen(project.id, annotator, now))
@@ -97,7 +99,7 @@ class Queue:
             return known[0]
         front = await self.tasks.front(project)
         if front is not None:
-            self._fronts[project] = (front, now)
+            self._fronts.put(project, (front, now))
         return front
 
     async def requeued(self, project: str, now: datetime, *, surely: bool) -> list[Task]:
@@ -107,9 +109,9 @@ class Queue:
             return []
         found = await self.tasks.requeued(project, None, REQUEUED_LOOK)
         if found:
-            self._nothing_requeued.pop(project, None)
+            self._nothing_requeued.drop(project)
         else:
-            self._nothing_requeued[project] = now
+            self._nothing_requeued.put(project, now)
         return found
 
     def lost(self, project: str) -> None:
@@ -118,8 +120,8 @@ class Queue:
 
     def changed(self, project: str) -> None:
         """Something came back: look again."""
-        self._fronts.pop(project, None)
-        self._nothing_requeued.pop(project, None)
+        self._fronts.drop(project)
+        self._nothing_requeued.drop(project)
 
 
 class Search(ABC):

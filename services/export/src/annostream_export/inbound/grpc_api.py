@@ -138,6 +138,8 @@ class ExportServicer(grpc_api.ExportServiceServicer):
         self, request: api.RepublishEventsRequest, context: object
     ) -> api.RepublishEventsResponse:
         project = parse_name("projects/*", request.project)[0] if request.project else ""
+        if project:
+            await self._use_cases.check_project(project)
         return api.RepublishEventsResponse(announced=await self._republish(project))
 
 

@@ -75,7 +75,7 @@ class ExportUseCases:
         key = _request_key("snapshot", project, request_id)
         if (earlier := await self._snapshots.by_request(key)) is not None:
             return earlier
-        await self._check_project(project)
+        await self.check_project(project)
         wanted = await self._upstream.positions(project)
         snapshot = await self._snapshots.create(
             project, key, lambda number: snapshots.request(project, number, wanted, now=self._clock())
@@ -83,7 +83,8 @@ class ExportUseCases:
         self._wake_snapshots()
         return snapshot
 
-    async def _check_project(self, project: str) -> None:
+    async def check_project(self, project: str) -> None:
+        """Raises NotFound PROJECT_NOT_FOUND."""
         # Its event may not have reached us yet: then annotate is asked once.
         if not await self._model.has_project(project) and not await self._upstream.project_exists(project):
             message = f"There is no project projects/{project}: `annostream projects list` shows those that are."

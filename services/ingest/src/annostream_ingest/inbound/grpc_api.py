@@ -15,6 +15,7 @@ from annostream_ingest.messages import asset_ids, asset_to_wire, listing_of, pro
 from annostream_ingest.ports import Announcer
 from annostream_ingest.use_cases.catalogue import Catalogue
 from annostream_ingest.use_cases.intake import Acknowledged
+from annostream_ingest.use_cases.projects import Projects
 from annostream_ingest.use_cases.removal import Removal
 from annostream_kit.auth import Role, current_caller
 from annostream_kit.errors import AlreadyExists, FailedPrecondition, InvalidArgument, Refused
@@ -46,6 +47,7 @@ class IngestApi(IngestServiceServicer):
         door: Door,
         stream: AssetStream,
         *,
+        projects: Projects,
         catalogue: Catalogue,
         removal: Removal,
         announcer: Announcer,
@@ -57,6 +59,7 @@ class IngestApi(IngestServiceServicer):
     ) -> None:
         self._door = door
         self._stream = stream
+        self._projects = projects
         self._catalogue = catalogue
         self._removal = removal
         self._announcer = announcer
@@ -127,6 +130,8 @@ class IngestApi(IngestServiceServicer):
         self, request: api.RepublishEventsRequest, context: object
     ) -> api.RepublishEventsResponse:
         project = project_id(request.project) if request.project else ""
+        if project:
+            await self._projects.check(project)
         return api.RepublishEventsResponse(announced=await self._announcer.announce_again(project))
 
 

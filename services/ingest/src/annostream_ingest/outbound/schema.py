@@ -31,6 +31,8 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "rejections": [
         OUTBOX_INDEX,
         IndexModel([("created_at", ASCENDING)], name="by_age"),
+        # A project's, announced again.
+        IndexModel([("project", ASCENDING)], name="by_project"),
     ],
     "blobs": [
         # Blobs that the sweeper must look at; confirmed ones have no check_at.

@@ -36,6 +36,10 @@ class Projects:
             raise FailedPrecondition("PROJECT_ARCHIVED", message, project=project)
         return known
 
+    async def check(self, project: str) -> None:
+        """Raises NotFound PROJECT_NOT_FOUND."""
+        await self._look_up(project)
+
     async def _look_up(self, project: str) -> Project:
         found = await self._store.find(project)
         if found is None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -232,3 +235,28 @@ async def test_an_upload_is_the_single_case(space: SpoolSpace) -> None:
         with pytest.raises(InvalidArgument, match="STREAM_OUT_OF_ORDER"):
             await single(door, one(*parts), max_idle_seconds=5)
     assert await has_all_room(space)
+
+
+async def test_bytes_that_a_thread_still_writes_when_their_asset_is_dropped_leave_nothing(
+    space: SpoolSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, go_on = threading.Event(), threading.Event()
+    make = tempfile.mkstemp
+
+    def slowly(**where: Any) -> tuple[int, str]:
+        opening.set()
+        go_on.wait()
+        return make(**where)
+
+    monkeypatch.setattr(tempfile, "mkstemp", slowly)
+    spool = await space.reserve(ROOM)
+    writing = asyncio.create_task(spool.write(b"x" * (2 << 20)))
+    await asyncio.to_thread(opening.wait)
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    spool.drop()
+    go_on.set()
+    again = await asyncio.wait_for(space.reserve(ROOM), 10)
+    assert list(space.directory.iterdir()) == []
+    again.drop()

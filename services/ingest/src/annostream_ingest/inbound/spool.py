@@ -14,9 +14,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+import structlog
+
 from annostream_ingest.domain.arrival import Received
 from annostream_ingest.inspection import DigestStream
 from annostream_kit.errors import ResourceExhausted
+
+log = structlog.get_logger()
 
 _IN_MEMORY_BYTES = 1 << 20
 # Below this, a thread costs more than the hashing: 86 KB take 0.4 ms, a hop 0.1 ms, and the threads share two cores.
@@ -107,6 +111,7 @@ class Spool:
         self._in_memory = 0
         self._file: BinaryIO | None = None
         self._path: Path | None = None
+        self._writing: asyncio.Future[None] | None = None
         self._digests = DigestStream()
         self._received: Received | None = None
         self._source: bytes | Path = b""
@@ -122,7 +127,8 @@ class Spool:
             else:
                 await self._space.in_thread(lambda: self._digests.update(chunk))
             return
-        await self._space.in_thread(lambda: self._write_file(chunk))
+        self._writing = asyncio.ensure_future(self._space.in_thread(lambda: self._write_file(chunk)))
+        await asyncio.shield(self._writing)
 
     def _fits_memory(self, size: int) -> bool:
         if self.size_bytes > _IN_MEMORY_BYTES or not self._space.take_memory(size):
@@ -173,7 +179,10 @@ class Spool:
         self._chunks, self._in_memory = [], 0
 
     def drop(self) -> None:
-        """Removes what is held; safe to repeat."""
+        """Removes what is held, or will be when a thread has ended that still writes; safe to repeat."""
+        if self._writing is not None and not self._writing.done():
+            self._writing.add_done_callback(self._drop_after)
+            return
         self._drop_memory()
         self._source = b""
         if self._file is not None:
@@ -183,6 +192,11 @@ class Spool:
                 self._path.unlink()
         reserved, self._reserved = self._reserved, 0
         self._space.give_back(reserved)
+
+    def _drop_after(self, writing: asyncio.Future[None]) -> None:
+        if not writing.cancelled() and (error := writing.exception()):
+            log.info("spool_write_failed", error=repr(error)[:200])
+        self.drop()
 
 
 def _full(error: OSError) -> Exception:

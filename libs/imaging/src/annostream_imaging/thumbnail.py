@@ -41,7 +41,8 @@ def make_thumbnail(preview: Image.Image, orientation: int, icc_profile: bytes | 
     size = (max(1, round(preview.width * scale)), max(1, round(preview.height * scale)))
     small = _resizable(preview)
     if size != small.size:
-        small = small.resize(size, Image.Resampling.BICUBIC)
+        # Nearly as good as bicubic where an image only shrinks, for two thirds of its cost.
+        small = small.resize(size, Image.Resampling.HAMMING)
     return turn_upright(_to_srgb(small, icc_profile), orientation)
 
 

@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from annostream_embedded.credentials import load_or_create
 from annostream_embedded.data_directory import DataDirectory
 from annostream_embedded.stack import Stack
@@ -102,6 +104,18 @@ class Bench:
         yield watch
         watch.seconds = time.perf_counter() - start
         watch.cpu_seconds = used_between(before, processes.cpu_seconds(self.stack))
+
+    @contextmanager
+    def paused(self, *services: str) -> Iterator[None]:
+        """Every replica of these stands still, as if it were not there; what it missed it does afterwards."""
+        still = [psutil.Process(pid) for name, pid in self.stack.processes.items() if name.startswith(services)]
+        for process in still:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in still:
+                process.resume()
 
     def note_peaks(self) -> None:
         """Peaks are read after each part, for a service's workers come and go."""

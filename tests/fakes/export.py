@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections import defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from annostream.ingest.v1 import asset_pb2
 from annostream_export.domain.job import Fact, Made, Progress, Requested, State, StoredFile
+from annostream_export.domain.path import Claim, StemAndId, path_key
 from annostream_export.ports import Cursor, RevisionConflictError
 from annostream_kit.objects import ObjectMissingError
 
@@ -75,6 +78,35 @@ class MemoryJobs(Generic[Resource]):
 
     async def forget_leftovers(self, made: Resource) -> None:
         self._swept.add(made.name)
+
+
+class MemoryClaims:
+    """annostream_export.ports.PathClaims over a list of assets."""
+
+    def __init__(self, assets: Sequence[asset_pb2.Asset]) -> None:
+        self._claims: dict[tuple[str, str], list[Claim]] = defaultdict(list)
+        for asset in assets:
+            key = path_key(asset.path, asset.media_type)
+            claim = Claim(asset.create_time.ToMicroseconds(), asset.name, key.suffix)
+            self._claims[asset.name.split("/")[1], key.stem].append(claim)
+
+    async def path_claims(self, project: str, stems: Iterable[str]) -> Mapping[str, list[Claim]]:
+        found: dict[str, list[Claim]] = {}
+        for stem in stems:
+            claims = self._claims.get((project, stem), [])
+            suffixes = {claim.suffix for claim in claims}
+            found[stem] = [min(claim for claim in claims if claim.suffix == suffix) for suffix in suffixes]
+        return found
+
+    async def claims_by_id(self, project: str, wanted: Iterable[StemAndId]) -> Mapping[StemAndId, list[Claim]]:
+        return {
+            (stem, beginning): [
+                claim
+                for claim in self._claims.get((project, stem), [])
+                if claim.asset.rsplit("/", 1)[-1].startswith(beginning)
+            ]
+            for stem, beginning in wanted
+        }
 
 
 def _cursor(made: Made) -> Cursor:

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 from annostream.annotate.v1 import project_pb2, task_pb2
 from annostream.ingest.v1 import asset_pb2
 from annostream_export.domain.job import Fact, Made, Progress, Requested, StoredFile
-from annostream_export.domain.path import Claim
+from annostream_export.domain.path import Claim, StemAndId
 from annostream_export.domain.snapshot import Positions
 
 Resource = TypeVar("Resource", bound=Made)
@@ -113,7 +113,17 @@ class Spool(Protocol):
 OpenSpool = Callable[[], AbstractAsyncContextManager[Spool]]
 
 
-class ModelView(Protocol):
+class PathClaims(Protocol):
+    """Who wants which path."""
+
+    async def path_claims(self, project: str, stems: Iterable[str]) -> Mapping[str, list[Claim]]:
+        """Folded stem -> of each suffix, the first asset of the project that wants it."""
+
+    async def claims_by_id(self, project: str, wanted: Iterable[StemAndId]) -> Mapping[StemAndId, list[Claim]]:
+        """(folded stem, how an id begins) -> the assets of the project that want the stem and have such an id."""
+
+
+class ModelView(PathClaims, Protocol):
     """The read model at one moment."""
 
     @property
@@ -125,9 +135,6 @@ class ModelView(Protocol):
         """Batches in the order of the tasks' names."""
 
     async def assets(self, names: Iterable[str]) -> Mapping[str, asset_pb2.Asset]: ...
-
-    async def path_claims(self, project: str, stems: Iterable[str]) -> Mapping[str, list[Claim]]:
-        """Folded stem -> of each suffix, the first asset of the project that wants it."""
 
 
 @dataclass(frozen=True, slots=True)

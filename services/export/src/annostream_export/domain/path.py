@@ -2,8 +2,10 @@
 
 Two assets collide where their paths are equal but for case and Unicode form, and in YOLO, whose label files have the
 image's name, also where they differ by the suffix alone. Among all assets that the project ever had, the one created
-first keeps its path; each other one gets `-<first 8 of its id>`. So a later asset never renames an earlier one, and
-the order in which events arrive does not matter. A purge alone forgets a path: then the next asset has it.
+first keeps its path; each other one gets `-<first 8 of its id>`, or its whole id where an earlier asset has that name.
+A path that is another, earlier asset's with its id (as in an export that is ingested again) counts as that one's. So a
+later asset never renames an earlier one, and the order in which events arrive does not matter. A purge alone forgets a
+path: then the next asset has it.
 """
 
 from __future__ import annotations
@@ -23,7 +25,12 @@ _PLAIN_LENGTH = 45
 _SEGMENT_BYTES = 180
 _PATH_BYTES = 600
 _ID_CHARACTERS = 8
+_ID = re.compile(r"[a-z0-9]{8,}")
 _IMAGE_SUFFIXES = frozenset({".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+
+# (folded stem, how the id of an asset begins)
+StemAndId = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +119,22 @@ def suffixed(path: str, asset: str, *, whole: bool = False) -> str:
     return f"{stem}-{asset if whole else asset[:_ID_CHARACTERS]}{suffix}"
 
 
+def suffixed_stem(stem: str, asset: str) -> str:
+    """The folded stem that an asset of this folded stem and name has when it is renamed."""
+    return f"{stem}-{short_id(asset)}"
+
+
+def short_id(asset: str) -> str:
+    """The characters of an asset's id that tell it apart."""
+    return asset.rsplit("/", 1)[-1][:_ID_CHARACTERS]
+
+
+def named_after(stem: str) -> StemAndId | None:
+    """Whose second name this stem may be: `a/001-k3x9…` -> (`a/001`, `k3x9…`)."""
+    base, _, tail = stem.rpartition("-")
+    return (base, tail) if base and _ID.fullmatch(tail) else None
+
+
 def settle(path: str, media_type: str, mine: Claim, rivals: Sequence[Claim], *, whole: bool = False) -> ExportPaths:
     """The paths of an asset whose stem these rivals share: of each suffix, the first one says all.
 
@@ -120,7 +143,9 @@ def settle(path: str, media_type: str, mine: Claim, rivals: Sequence[Claim], *, 
     safe = safe_path(path)
     earlier = [rival for rival in rivals if rival < mine and rival.asset != mine.asset]
     asset = mine.asset.rsplit("/", 1)[-1]
-    same_file = any(rival.suffix == mine.suffix for rival in earlier)
+    # A file without an image's suffix has one in YOLO alone: files of other kinds may have its very name.
+    own_suffix = _fold(split_suffix(safe)[1]) == mine.suffix
+    same_file = any(rival.suffix == mine.suffix or not own_suffix for rival in earlier)
     yolo = yolo_path(safe, media_type)
     return ExportPaths(
         file=suffixed(safe, asset, whole=whole) if same_file else safe,

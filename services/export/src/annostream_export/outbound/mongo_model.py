@@ -12,13 +12,13 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from bson import Binary
+from bson import Binary, Regex
 from pymongo import ASCENDING, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from annostream.annotate.v1 import project_pb2, task_pb2
 from annostream.ingest.v1 import asset_pb2
-from annostream_export.domain.path import Claim, path_key
+from annostream_export.domain.path import Claim, StemAndId, path_key
 from annostream_export.domain.snapshot import Positions
 from annostream_export.outbound.schema import GENERATION_INDEXES
 from annostream_export.ports import ModelRow, ModelView
@@ -248,6 +248,21 @@ class _View:
             firsts = self._assets.aggregate(_first_claims(project, suffix, wanted), session=self._session)
             async for row in firsts:
                 found[row["_id"]].append(Claim(row["c"], row["a"], suffix))
+        return found
+
+    async def claims_by_id(self, project: str, wanted: Iterable[StemAndId]) -> Mapping[StemAndId, list[Claim]]:
+        stems: dict[str, set[str]] = defaultdict(set)
+        for stem, beginning in wanted:
+            stems[f"projects/{project}/assets/{beginning}"].add(stem)
+        # Fixed beginnings are ranges of the index on _id, one scan for all (Python's own patterns have a flag that
+        # takes the ranges away; names hold nothing that needs an escape).
+        scope = {"_id": {"$in": [Regex(f"^{name}") for name in stems]}}
+        found: dict[StemAndId, list[Claim]] = defaultdict(list)
+        lengths = {len(name) for name in stems}
+        async for row in self._assets.find(scope, {"k": 1, "e": 1, "c": 1}, session=self._session):
+            for name in (row["_id"][:length] for length in lengths):
+                if row["k"] in stems.get(name, ()):
+                    found[row["k"], name.rsplit("/", 1)[-1]].append(Claim(row["c"], row["_id"], row["e"]))
         return found
 
     async def _suffixes_of(self, project: str) -> list[str]:

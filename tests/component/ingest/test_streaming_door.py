@@ -272,7 +272,7 @@ async def test_an_asset_is_one_message_and_a_bounded_number_of_operations(
     servers: Servers, annotate: Annotate, tmp_path: Path
 ) -> None:
     """Three documents are written for each asset, and none that grows; reads are shared by those that come together."""
-    project, count = annotate.add(), 20
+    project, count = annotate.add(), 40
     async with running(
         servers, tmp_path, fresh_name("test_ingest"), annotate.address, intake_linger_seconds=1
     ) as alone:

@@ -39,27 +39,41 @@ async def test_callers_that_come_while_a_write_runs_share_the_next() -> None:
     assert batches == [[0], [1, 2, 3], [4, 5]]
 
 
-async def test_what_comes_in_numbers_is_written_together_and_what_comes_alone_at_once() -> None:
+async def _same(items: Sequence[int]) -> list[int]:
+    return list(items)
+
+
+async def test_who_is_in_no_hurry_waits_for_company_and_who_is_takes_it_along() -> None:
     batches: list[list[int]] = []
 
     async def write(items: Sequence[int]) -> list[int]:
         batches.append(list(items))
         return list(items)
 
-    batcher = Batcher(write, linger_seconds=0.2)
-    assert await batcher.put(0) == 0
-    one = batcher.put(1)
-    await asyncio.sleep(0.01)
-    assert [await batcher.put(2), await one] == [2, 1]
-    assert batches == [[0], [1, 2]]
+    batcher = Batcher(write, linger_seconds=3600.0)
+    early = [batcher.put(1), batcher.put(2)]
+    await asyncio.sleep(0)
+    assert not batches
+    assert await asyncio.gather(*early, batcher.put(3, hurry=True)) == [1, 2, 3]
+    assert batches == [[1, 2, 3]]
 
 
-async def test_a_batch_that_is_full_does_not_linger() -> None:
+async def test_who_is_in_no_hurry_waits_no_longer_than_the_linger() -> None:
+    assert await Batcher(_same, linger_seconds=0.01).put(1) == 1
+
+
+async def test_when_enough_wait_nobody_waits_longer_also_behind_a_write_that_runs() -> None:
+    free = asyncio.Event()
+
     async def write(items: Sequence[int]) -> list[int]:
+        await free.wait()
         return list(items)
 
-    batcher = Batcher(write, most=2, linger_seconds=3600.0)
-    assert await asyncio.gather(*[batcher.put(number) for number in range(3)]) == [0, 1, 2]
+    batcher = Batcher(write, writers=1, linger_seconds=3600.0, enough=2)
+    puts = [batcher.put(number) for number in range(4)]
+    await asyncio.sleep(0)
+    free.set()
+    assert await asyncio.gather(*puts) == [0, 1, 2, 3]
 
 
 async def test_the_error_of_a_batch_reaches_each_of_its_callers_and_the_next_batch_is_written() -> None:

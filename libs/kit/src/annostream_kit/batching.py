@@ -14,8 +14,7 @@ class Batcher(Generic[Item, Answer]):
     """Collects items while a write is under way; each caller gets its own answer, or the batch's error.
 
     write: takes up to `most` items and answers one for each, in order. At most `writers` writes run at once.
-    linger_seconds: while items come faster than that, the first of a batch waits so long for others. One that comes
-    alone is written at once.
+    linger_seconds: how long an item that is in no hurry waits for others, until there are `enough`.
     """
 
     def __init__(
@@ -25,31 +24,32 @@ class Batcher(Generic[Item, Answer]):
         most: int = 200,
         writers: int = 2,
         linger_seconds: float = 0.0,
+        enough: int = 8,
     ) -> None:
         self._write = write
         self._most = most
         self._free = writers
         self._linger_seconds = linger_seconds
-        self._last_put = float("-inf")
+        self._enough = enough
         self._lingering: asyncio.TimerHandle | None = None
         self._waiting: list[tuple[Item, asyncio.Future[Answer]]] = []
         self._running: set[asyncio.Task[None]] = set()
 
-    def put(self, item: Item) -> asyncio.Future[Answer]:
-        """The item's answer, when its batch is written."""
+    def put(self, item: Item, *, hurry: bool = False) -> asyncio.Future[Answer]:
+        """The item's answer, when its batch is written; one in a hurry takes along those that wait."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((item, future))
-        now = loop.time()
-        alone, self._last_put = now - self._last_put >= self._linger_seconds, now
-        if alone or len(self._waiting) >= self._most:
-            self._start()
+        if hurry or not self._linger_seconds or len(self._waiting) >= self._enough:
+            self._go()
         elif self._lingering is None:
-            self._lingering = loop.call_later(self._linger_seconds, self._lingered)
+            self._lingering = loop.call_later(self._linger_seconds, self._go)
         return future
 
-    def _lingered(self) -> None:
-        self._lingering = None
+    def _go(self) -> None:
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
         self._start()
 
     def _start(self) -> None:

@@ -29,7 +29,7 @@ class Settings(ServiceSettings):
     max_images_per_worker: int = Field(default=2_000, ge=1)
 
     max_assets_in_flight: int = Field(default=32, ge=1, description="of one stream, that are not answered yet")
-    intake_linger_seconds: float = Field(default=0.02, ge=0, description="for others, while assets come in numbers")
+    intake_linger_seconds: float = Field(default=0.04, ge=0, description="for company, while many assets are in work")
     stream_idle_seconds: float = Field(default=60.0, gt=0)
     spool_directory: Path = Path(tempfile.gettempdir()) / "annostream-ingest"
     max_spooled_bytes: int = Field(default=4096 * _MIB, ge=1, description="of all streams, in memory and in files")

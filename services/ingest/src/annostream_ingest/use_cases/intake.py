@@ -28,6 +28,7 @@ from annostream_kit.batching import Batcher
 from annostream_kit.errors import ResourceExhausted, Unavailable
 
 _ROUNDS = 5
+_MANY = 8
 _DELETION_LOOKS = 200
 _DELETION_LOOK_SECONDS = 0.05
 
@@ -49,7 +50,7 @@ class IntakeLimits:
 class Intake:
     """The one path of every asset, from a single upload as from a stream.
 
-    linger_seconds: how long each of its four steps in MongoDB waits for company while assets come in numbers.
+    linger_seconds: how long each of its four steps in MongoDB waits for company while many assets are in work.
     """
 
     def __init__(
@@ -133,7 +134,9 @@ class Intake:
         """One try. A bool: somebody came between, look again; True where our record was saved nevertheless."""
         received = content.received
         key, blob_at = (arrival.project, asset_id(arrival, received)), (arrival.project, received.sha256)
-        existing, blob = await asyncio.gather(self._asset.put(key), self._blob.put(blob_at))
+        existing, blob = await asyncio.gather(
+            self._asset.put(key, hurry=self._hurry), self._blob.put(blob_at, hurry=self._hurry)
+        )
         if refusal := judge(existing, received):
             return refusal
         present = blob is not None and await self._is_there(blob, existing)
@@ -145,7 +148,7 @@ class Intake:
                 return stored or False
             blob = stored
         fact = ingest(existing, arrival, received, await self._kept(blob), now=self._clock())
-        saved = await self._save.put(fact)
+        saved = await self._save.put(fact, hurry=self._hurry)
         if isinstance(saved, ResourceExhausted):
             raise saved
         if not saved:
@@ -189,7 +192,7 @@ class Intake:
         if not project.keep_location:
             inspected = replace(inspected, image=replace(inspected.image, location=None))
         blob = self._new_blob(arrival.project, content.received, inspected, state)
-        if not await self._claim.put(blob):
+        if not await self._claim.put(blob, hurry=self._hurry):
             await self._await_deletion((blob.project, blob.sha256))
             return None
         await asyncio.gather(
@@ -218,9 +221,14 @@ class Intake:
             await asyncio.sleep(_DELETION_LOOK_SECONDS)
         raise _busy(content[1])
 
+    @property
+    def _hurry(self) -> bool:
+        """Few are in work: nobody would come in time to share a step."""
+        return len(self._at_work) < _MANY
+
     async def _confirmed(self, content: Key) -> bool:
         """After an asset refers to it: False where an eraser has it, or had it."""
-        blob = await self._blob.put(content)
+        blob = await self._blob.put(content, hurry=self._hurry)
         return blob is not None and blob.state is not BlobState.DELETING
 
     async def _find_assets(self, keys: Sequence[Key]) -> Sequence[Asset | None]:

@@ -13,7 +13,7 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 
 from annostream_sdk.aio import Client, Limits
-from annostream_sdk.aio.asset_stream import FileSource
+from annostream_sdk.aio.file_source import FileSource
 from annostream_sdk.endpoints import read_endpoints
 from annostream_sdk.errors import AnnostreamError
 from annostream_sdk.files import SourceFile

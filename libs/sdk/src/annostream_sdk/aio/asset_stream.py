@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import BinaryIO, TypeAlias
 
@@ -12,42 +12,16 @@ from google.protobuf.struct_pb2 import Struct
 from annostream.ingest.v1 import ingest_service_pb2 as api
 from annostream.ingest.v1.ingest_service_pb2_grpc import IngestServiceStub
 from annostream_sdk.aio.connection import Patience, Service
+from annostream_sdk.aio.file_source import CHUNK_BYTES, FileSource, open_file, unreadable
 from annostream_sdk.errors import reason_of
 from annostream_sdk.files import SourceFile
 from annostream_sdk.ingestion import Became, Outcome
 
-CHUNK_BYTES = 1024**2
-_FILES_LISTED_AT_ONCE = 64
 _WRITE_MET_THE_END = "Internal error from Core"
 # So long the next stream listens after its first header for the refusal that a write may have hidden.
 _LISTEN_SECONDS = 0.2
 
 StreamCall: TypeAlias = "grpc.aio.StreamStreamCall[api.StreamAssetsRequest, api.StreamAssetsResponse]"
-
-
-class FileSource:
-    """An iterator of files that several streams share; the disk is read in a thread, a few names at a time."""
-
-    def __init__(self, files: Iterator[SourceFile]) -> None:
-        self._files = files
-        self._listed: list[SourceFile] = []
-        self._lock = asyncio.Lock()
-        self._listing: asyncio.Future[list[SourceFile]] | None = None
-
-    async def next(self) -> SourceFile | None:
-        async with self._lock:
-            if not self._listed:
-                self._listed = (await self._names())[::-1]
-            return self._listed.pop() if self._listed else None
-
-    async def _names(self) -> list[SourceFile]:
-        """A stream that ends meanwhile leaves what is being read to the next one."""
-        if self._listing is None:
-            read = asyncio.to_thread(lambda: list(itertools.islice(self._files, _FILES_LISTED_AT_ONCE)))
-            self._listing = asyncio.ensure_future(read)
-        names = await asyncio.shield(self._listing)
-        self._listing = None
-        return names
 
 
 @dataclass(frozen=True)
@@ -195,9 +169,9 @@ class AssetStream:
     async def _send(self, call: StreamCall, key: str, file: SourceFile) -> None:
         try:
             file.name.encode()
-            opened, size, chunk = await asyncio.to_thread(_open, file)
+            opened, size, chunk = await asyncio.to_thread(open_file, file)
         except (OSError, UnicodeEncodeError) as error:
-            await self._settle(key, _unreadable(file, error))
+            await self._settle(key, unreadable(file, error))
             return
         with opened:
             await call.write(api.StreamAssetsRequest(header=self._header(key, file, size)))
@@ -218,7 +192,7 @@ class AssetStream:
                 chunk = await asyncio.to_thread(opened.read, CHUNK_BYTES)
             except OSError as error:
                 # The server misses the rest and refuses what it has; the user hears the cause.
-                self._unreadable[key] = _unreadable(file, error)
+                self._unreadable[key] = unreadable(file, error)
                 return
 
     def _header(self, key: str, file: SourceFile, size: int) -> api.AssetHeader:
@@ -266,24 +240,6 @@ async def _run_all(streams: list[AssetStream]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _open(file: SourceFile) -> tuple[BinaryIO, int, bytes]:
-    """Open file, size in bytes and first chunk, in one visit to the disk."""
-    opened = file.path.open("rb")
-    try:
-        return opened, file.path.stat().st_size, opened.read(CHUNK_BYTES)
-    except BaseException:
-        opened.close()
-        raise
-
-
-def _unreadable(file: SourceFile, error: OSError | UnicodeEncodeError) -> Outcome:
-    if isinstance(error, UnicodeEncodeError):
-        shown = file.name.encode("utf-8", "backslashreplace").decode()
-        return Outcome(shown, Became.REJECTED, reason="INVALID_PATH", message="The name is not UTF-8: rename the file.")
-    message = f"The file cannot be read: {error.strerror or error}."
-    return Outcome(file.name, Became.REJECTED, reason="UNREADABLE_FILE", message=message)
 
 
 def _passing(error: grpc.aio.AioRpcError) -> grpc.aio.AioRpcError:

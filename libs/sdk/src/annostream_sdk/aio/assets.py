@@ -12,8 +12,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from annostream.ingest.v1 import ingest_service_pb2 as api
 from annostream.ingest.v1.asset_pb2 import Asset
 from annostream.ingest.v1.ingest_service_pb2_grpc import IngestServiceStub
-from annostream_sdk.aio.asset_stream import AssetStream, FileSource, Outcomes, StreamSettings
+from annostream_sdk.aio.asset_stream import AssetStream, Outcomes, StreamSettings
 from annostream_sdk.aio.connection import Service
+from annostream_sdk.aio.file_source import FileSource
 from annostream_sdk.aio.pages import pages
 from annostream_sdk.aio.projects import Projects
 from annostream_sdk.files import SourceFile, source_files

@@ -85,8 +85,12 @@ class DataDirectory:
                 f"The data directory {self.root} cannot be made ({error.strerror}). Choose another with --data-dir."
             ) from error
 
+    def free_bytes(self) -> int:
+        """Of its disk."""
+        return shutil.disk_usage(self.root).free
+
     def check_free_bytes(self, min_free_bytes: int) -> None:
-        free = shutil.disk_usage(self.root).free
+        free = self.free_bytes()
         if free < min_free_bytes:
             raise EmbeddedError(
                 f"The disk of {self.root} has {free / 1024**2:,.0f} MiB free, and {min_free_bytes / 1024**2:,.0f} MiB "

@@ -11,26 +11,22 @@ import asyncio
 import errno
 import json
 import os
-import shutil
 import signal
 import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from annostream_embedded import child, endpoints, topics
 from annostream_embedded.data_directory import DataDirectory, write_whole
-from annostream_embedded.errors import EmbeddedError, NotReady, leaves
+from annostream_embedded.errors import EmbeddedError, leaves
+from annostream_embedded.keeper import Child, Keeper
 from annostream_embedded.plan import Plan, make_plan
 from annostream_embedded.progress import Progress
 from annostream_embedded.server import Program
 from annostream_embedded.settings import Settings
 
-_PROBE_INTERVAL_SECONDS = 0.1
 _UPKEEP_INTERVAL_SECONDS = 1.0
-# A child that dies this often before it was ever ready will not get better by trying again.
-_FIRST_ATTEMPTS = 3
-_HEALTHY_AFTER_SECONDS = 60.0
 _FULL_DISK_BYTES = 16 * 1024**2
 
 
@@ -43,20 +39,6 @@ class Request:
     replicas: int = 1
     services: bool = True
     parent_pid: int | None = None  # stop when this process has gone
-
-
-@dataclass
-class Child:
-    program: Program
-    process: asyncio.subprocess.Process | None = None
-    started_at: float = 0.0
-    restarts: int = 0
-    was_ready: bool = False
-    last_exit: str | None = None
-    last_words: str = ""  # why it ended, as far as it could say
-    last_answer: str = "nothing yet"
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
-    keeper: "asyncio.Task[None] | None" = None
 
 
 class Supervisor:
@@ -76,6 +58,14 @@ class Supervisor:
             self._data.create()
             self._data.check_free_bytes(self._settings.min_free_bytes)
             with self._data.held(), closing(child.Guardian()) as self._guardian:
+                self._keeper = Keeper(
+                    self._data,
+                    self._settings,
+                    self._progress,
+                    self._guardian,
+                    changed=self._save_state,
+                    must_be_ready=self._must_be_ready,
+                )
                 await self._run_until_stopped()
         except* (EmbeddedError, OSError) as group:
             failure = self._explained(list(leaves(group)))
@@ -136,7 +126,7 @@ class Supervisor:
         step("preparing")
         await asyncio.to_thread(program.prepare, step)
         kept = self._children[program.name] = Child(program)
-        kept.keeper = asyncio.create_task(self._keep(kept))
+        kept.keeper = asyncio.create_task(self._keeper.keep(kept))
         ready = asyncio.create_task(kept.ready.wait())
         step("starting")
         timeout = self._settings.start_timeout_seconds
@@ -150,48 +140,6 @@ class Supervisor:
                 f"{self._data.log(program.name)}; a slow machine may need a greater ANNOSTREAM_START_TIMEOUT_SECONDS."
             )
         self._progress.done(program.name, "ready")
-
-    async def _keep(self, kept: Child) -> None:
-        """One child's life: started, probed until ready, awaited, and started again after a growing pause."""
-        failures = 0
-        while True:
-            kept.process = await child.spawn(kept.program.command(), self._data.log(kept.program.name))
-            self._guardian.watch(kept.process.pid)
-            kept.started_at = time.time()
-            self._save_state()
-            probing = asyncio.create_task(self._probe(kept))
-            returncode = await kept.process.wait()
-            probing.cancel()
-            self._end_group(kept.process.pid)
-            kept.ready.clear()
-            healthy = kept.was_ready and time.time() - kept.started_at > _HEALTHY_AFTER_SECONDS
-            failures = 1 if healthy else failures + 1
-            kept.last_exit = child.exit_text(returncode)
-            kept.last_words = child.last_words(self._data.log(kept.program.name))
-            if not kept.was_ready and failures >= _FIRST_ATTEMPTS and self._must_be_ready(kept):
-                raise EmbeddedError(
-                    f"{self._died_text(kept)} It never became ready. Its last words (more of them in "
-                    f"{self._data.log(kept.program.name)}):\n{self._tail(kept)}"
-                )
-            kept.restarts += 1
-            pause = self._pause(failures)
-            self._progress.note(f"{self._died_text(kept)} Restarting in {pause:g} s (restart {kept.restarts}).")
-            self._save_state()
-            await asyncio.sleep(pause)
-
-    async def _probe(self, kept: Child) -> None:
-        while True:
-            try:
-                await asyncio.to_thread(kept.program.make_ready)
-                break
-            except NotReady as answer:
-                kept.last_answer = str(answer)
-                await asyncio.sleep(_PROBE_INTERVAL_SECONDS)
-        if kept.restarts and kept.was_ready:
-            self._progress.note(f"{kept.program.name} is ready again after {time.time() - kept.started_at:.1f} s.")
-        kept.was_ready = True
-        kept.ready.set()
-        self._save_state()
 
     async def _watch_parent(self, stop: asyncio.Event) -> None:
         """From the first moment: a test run may be killed while its stack still boots."""
@@ -211,9 +159,9 @@ class Supervisor:
 
     def _tidy(self, plan: Plan) -> None:
         """Tokens, logs and a word about the disk; what fails on a full one is tried again the next second."""
-        low_before, self._low_disk = self._low_disk, self._free_bytes() < self._settings.min_free_bytes
+        low_before, self._low_disk = self._low_disk, self._data.free_bytes() < self._settings.min_free_bytes
         if self._low_disk and not low_before:
-            free = self._free_bytes() / 1024**2
+            free = self._data.free_bytes() / 1024**2
             self._progress.note(f"The disk of {self._data.root} is almost full ({free:,.0f} MiB free): make room.")
         with suppress(OSError):
             endpoints.renew_tokens(self._data, plan, self._settings)
@@ -242,34 +190,14 @@ class Supervisor:
             self._guardian.forget(kept.process.pid)
             self._progress.note(f"{kept.program.name}: stopped ({time.monotonic() - started:.1f} s)")
 
-    def _end_group(self, group: int) -> None:
-        """What a dead child has left running."""
-        child.kill_group(group)
-        self._guardian.forget(group)
-
-    def _pause(self, failures: int) -> float:
-        delay = self._settings.restart_delay_seconds * 2.0 ** min(failures - 1, 16)
-        return min(delay, self._settings.max_restart_delay_seconds)
-
-    def _died_text(self, kept: Child) -> str:
-        cause = " (the disk is almost full)" if self._free_bytes() < self._settings.min_free_bytes else ""
-        words = f" {kept.last_words}" if kept.last_words and kept.was_ready else ""
-        return f"{kept.program.name} died: {kept.last_exit}{cause}.{words}"
-
-    def _free_bytes(self) -> int:
-        return shutil.disk_usage(self._data.root).free
-
     def _must_be_ready(self, kept: Child) -> bool:
         """A service beside servers that still boot is given time."""
         return self._grounded or kept.program.name in SERVERS
 
-    def _tail(self, kept: Child) -> str:
-        return kept.last_words or child.log_tail(self._data.log(kept.program.name))
-
     def _explained(self, errors: list[BaseException]) -> EmbeddedError:
         """A full disk makes many errors, and only it is worth telling."""
         full = any(isinstance(error, OSError) and error.errno == errno.ENOSPC for error in errors)
-        if full or (self._data.root.exists() and self._free_bytes() < _FULL_DISK_BYTES):
+        if full or (self._data.root.exists() and self._data.free_bytes() < _FULL_DISK_BYTES):
             return EmbeddedError(
                 f"The disk of {self._data.root} is full: make room, or choose another with --data-dir."
             )

@@ -50,11 +50,11 @@ def section(
     """Rates are medians over the rounds; CPU is over all of them."""
     count = ours[STREAM][0].count
     sums = {NAMED: [raw[part] for part in PARTS], ALL: list(raw.values())}
-    rows: list[list[Cell]] = [_row(name, runs) for name, runs in raw.items()]
+    rows: list[list[Cell]] = [_row(name, runs, count) for name, runs in raw.items()]
     for name, parts in sums.items():
         seconds = sum_of_parts_seconds(count, map(median_rate, parts))
         rows.append([name, count / seconds, seconds, sum(map(_cpu, parts))])
-    rows += [_row(name, runs) for name, runs in ours.items()]
+    rows += [_row(name, runs, count) for name, runs in ours.items()]
     return Section(
         "Ingest and its ceilings",
         load,
@@ -77,9 +77,9 @@ _NOTE = (
 )
 
 
-def _row(name: str, runs: Sequence[Run]) -> list[Cell]:
+def _row(name: str, runs: Sequence[Run], count: int) -> list[Cell]:
     rate = median_rate(runs)
-    return [name, rate, runs[0].count / rate, _cpu(runs)]
+    return [name, rate, count / rate, _cpu(runs)]
 
 
 def _ratio(sum_name: str, parts: Sequence[Sequence[Run]], name: str, runs: Sequence[Run]) -> list[Cell]:

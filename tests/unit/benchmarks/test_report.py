@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks import delay, exports, ingest, labelling, memory
-from benchmarks.ceilings import PARTS, TRANSPORT
+from benchmarks.ceilings import INSERT, PARTS, TRANSPORT
 from benchmarks.delay import Moments
 from benchmarks.exports import Exported
 from benchmarks.figures import Run
@@ -44,9 +44,11 @@ def test_the_client_stands_apart_from_what_serves_it() -> None:
 def test_ingest_is_held_against_the_sum_of_its_parts() -> None:
     """Five parts of a second each, and a way in of two, beside ingest in five seconds, and in four by itself."""
     raw = {part: [Run(100, 1.0, {"s3": 0.1})] for part in PARTS} | {TRANSPORT: [Run(100, 2.0, {"server": 0.25})]}
+    raw[INSERT] = [Run(800, 8.0, {"mongodb": 0.8})]
     ours = {STREAM: [Run(100, 5.0, {"ingest-1": 1.0})], ALONE: [Run(100, 4.0, {"ingest-1": 0.75})]}
     section = ingest.section(0.5, 86.0, ours, raw)
     assert _row(section, 0, STREAM)[1:3] == [20.0, 5.0]
+    assert _row(section, 0, INSERT)[1:3] == [100.0, 1.0]
     assert [row[1:3] for row in section.tables[1].rows] == [
         ["100%", "50%"], ["140%", "75%"], ["125%", "67%"], ["175%", "100%"],
     ]  # fmt: skip

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from annostream_embedded import containers
 from annostream_embedded.data_directory import DataDirectory
@@ -18,6 +19,10 @@ from annostream_kit.settings import ServiceSettings
 from tests.servers import Servers
 
 SettingsFactory = Callable[..., ServiceSettings]
+
+# No test is timed: this machine may be busy.
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
 
 # By name, so that a test which fails in containers for another reason is seen.
 ABOUT_ACCOUNTS = frozenset(

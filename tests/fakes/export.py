@@ -195,3 +195,32 @@ class MemoryBucket:
 
     async def presigned_gets(self, keys: Sequence[str]) -> Sequence[str]:
         return [f"https://memory/{key}" for key in keys]
+
+
+class MemoryRedactions:
+    """annostream_export.ports.Redactions."""
+
+    def __init__(self) -> None:
+        # True where it is settled; those that wait stand in the order of their waiting.
+        self._settled: dict[str, bool] = {}
+
+    async def add(self, assets: Sequence[str]) -> None:
+        for asset in assets:
+            self._settled.setdefault(asset, False)
+
+    async def any_of(self, project: str) -> bool:
+        return any(asset.startswith(f"projects/{project}/") for asset in self._settled)
+
+    async def among(self, assets: Sequence[str]) -> Mapping[str, bool]:
+        return {asset: self._settled[asset] for asset in assets if asset in self._settled}
+
+    async def waiting(self, limit: int) -> list[str]:
+        return [asset for asset, settled in self._settled.items() if not settled][:limit]
+
+    async def put_off(self, assets: Sequence[str]) -> None:
+        for asset in assets:
+            if not self._settled.get(asset, True):
+                self._settled[asset] = self._settled.pop(asset)
+
+    async def settle(self, assets: Sequence[str]) -> None:
+        self._settled |= {asset: True for asset in assets if asset in self._settled}

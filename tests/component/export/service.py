@@ -59,6 +59,9 @@ class Upstreams:
         ingest, annotate = settings_of(servers, "ingest"), settings_of(servers, "annotate")
         self.objects = Objects(ingest)
         self.projects: set[str] = set()
+        # While it is clear, ingest has events to send: a position waits for them, and says here that it does.
+        self.all_sent, self.position_waits = asyncio.Event(), asyncio.Event()
+        self.all_sent.set()
         self._producers = {INGEST_TOPIC: Producer(ingest), ANNOTATE_TOPIC: Producer(annotate)}
         self._readers = {INGEST_TOPIC: TopicReader(ingest), ANNOTATE_TOPIC: TopicReader(annotate)}
         self._server = grpc.aio.server()
@@ -102,6 +105,9 @@ class _Ingest(ingest_grpc.IngestServiceServicer):
     async def GetPosition(
         self, request: ingest_api.GetPositionRequest, context: object
     ) -> ingest_api.GetPositionResponse:
+        if not self._upstreams.all_sent.is_set():
+            self._upstreams.position_waits.set()
+        await self._upstreams.all_sent.wait()
         offsets = await self._upstreams.end_offsets(INGEST_TOPIC)
         return ingest_api.GetPositionResponse(topic=INGEST_TOPIC, end_offsets=offsets)
 
@@ -252,6 +258,13 @@ class Story:
         asset.revision += 1
         await self.upstreams.say(INGEST_TOPIC, (ingest_events.AssetDeleted(asset=asset), asset.name, asset.revision))
 
+    async def purge(self, asset: asset_pb2.Asset) -> None:
+        """As ingest does: only name, state and revision are left, and the bytes are gone."""
+        gone = asset_pb2.Asset(name=asset.name, state=asset_pb2.Asset.STATE_PURGED, revision=asset.revision + 1)
+        purged = ingest_events.AssetPurged(asset=gone, reason="She asked for it.")
+        await self.upstreams.say(INGEST_TOPIC, (purged, gone.name, gone.revision))
+        await self.upstreams.objects.delete([asset.blob_key])
+
 
 @dataclass
 class Service:
@@ -297,13 +310,18 @@ class Service:
         return await self.watch_export((await self.begin_export(snapshot, form, **fields)).name)
 
     async def watch_export(self, name: str) -> export_pb2.Export:
+        last = await self.ended_export(name)
+        assert last.state == export_pb2.Export.STATE_COMPLETED, last
+        return last
+
+    async def ended_export(self, name: str) -> export_pb2.Export:
+        """Completed or failed."""
         last = export_pb2.Export()
         async with asyncio.timeout(120):
             async for answer in self.stub.WatchExport(
                 api.WatchExportRequest(name=name), metadata=self.as_user("viewer")
             ):
                 last = answer.export
-        assert last.state == export_pb2.Export.STATE_COMPLETED, last
         return last
 
     async def archive(self, export: export_pb2.Export) -> bytes:

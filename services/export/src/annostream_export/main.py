@@ -20,6 +20,7 @@ from annostream_export.outbound.documents import (
 )
 from annostream_export.outbound.mongo_jobs import FinishedOutbox, MongoExportFiles, MongoJobs
 from annostream_export.outbound.mongo_model import MongoReadModel
+from annostream_export.outbound.mongo_redactions import MongoRedactions
 from annostream_export.outbound.schema import INDEXES, MIGRATIONS
 from annostream_export.outbound.sinks import OpenSinks
 from annostream_export.outbound.spool import file_spool
@@ -27,11 +28,13 @@ from annostream_export.outbound.upstream import GrpcUpstream
 from annostream_export.ports import Clock
 from annostream_export.settings import Settings
 from annostream_export.use_cases.large_results import LargeResults
+from annostream_export.use_cases.leave_out import LeaveOut
 from annostream_export.use_cases.leftovers import Leftovers
 from annostream_export.use_cases.make_export import MakeExport
 from annostream_export.use_cases.make_snapshot import MakeSnapshot
 from annostream_export.use_cases.projection import ANNOTATE_TOPIC, INGEST_TOPIC, TYPES
 from annostream_export.use_cases.rebuild import Rebuild
+from annostream_export.use_cases.redact import Redactor
 from annostream_export.use_cases.runner import Runner
 from annostream_export.use_cases.service import ExportUseCases
 from annostream_kit import mongo
@@ -74,6 +77,7 @@ class Assembly:
         self._topics = TopicReader(settings)
         self._model = MongoReadModel(database)
         self._files = MongoExportFiles(database)
+        self._redactions = MongoRedactions(database)
         snapshots: Codec[Snapshot] = Codec(
             "snapshots", encode_snapshot, decode_snapshot, lambda f: snapshot_announcement(f, self._bucket.uri)
         )
@@ -111,6 +115,7 @@ class Assembly:
         for number in range(settings.job_workers):
             shell.background(f"snapshots-{number}", snapshots.run)
             shell.background(f"exports-{number}", exports.run)
+        shell.background("redactor", self._redactor().run)
         shell.background("sweeper", self._sweep)
         shell.on_close(self._producer.stop)
         shell.on_close(self._topics.stop)
@@ -194,6 +199,13 @@ class Assembly:
             self._snapshots,
             self._files,
             self._bucket,
+            LeaveOut(
+                self._redactions,
+                self._model,
+                self._upstream,
+                self._bucket,
+                wait_seconds=settings.snapshot_wait_seconds,
+            ),
             OpenSinks(self._bucket, self._files, listed=settings.export_listed_files),
             clock,
             prefetch=settings.export_prefetch_images,
@@ -207,6 +219,18 @@ class Assembly:
             lease_seconds=settings.job_lease_seconds,
             max_attempts=settings.job_max_attempts,
             poll_seconds=settings.job_poll_seconds,
+        )
+
+    def _redactor(self) -> Redactor:
+        return Redactor(
+            self._redactions,
+            self._snapshots,
+            self._exports,
+            self._files,
+            self._bucket,
+            now,
+            lease_seconds=self._settings.job_lease_seconds,
+            poll_seconds=self._settings.redactor_poll_seconds,
         )
 
     def _rebuild(self) -> Rebuild:

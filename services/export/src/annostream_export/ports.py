@@ -157,7 +157,10 @@ class ReadModel(Protocol):
     async def positions(self, generation: int, partitions: Iterable[tuple[str, int]]) -> Positions: ...
 
     async def write(self, generation: int, rows: Sequence[ModelRow], positions: Positions) -> None:
-        """Each row only where its revision is greater; then the positions, which only grow."""
+        """Each row only where its revision is greater; then redactions of what is purged; then the positions.
+
+        Positions only grow. Whoever sees a redaction sees the purge in the model, too.
+        """
 
     def at_one_moment(self) -> AbstractAsyncContextManager[ModelView]:
         """Raises FailedPrecondition SNAPSHOT_TOO_OLD where it is read for longer than the store keeps a moment."""
@@ -177,6 +180,26 @@ class ReadModel(Protocol):
 
     async def drop_unused(self, *, now: datetime, keep_seconds: float) -> None:
         """Drops generations that have been out of use for so long."""
+
+
+class Redactions(Protocol):
+    """Assets that were purged for good. Nothing leaves this list; a purge is settled once all copies are dealt with."""
+
+    async def add(self, assets: Sequence[str]) -> None:
+        """They wait to be settled; one that is known stays as it is."""
+
+    async def any_of(self, project: str) -> bool: ...
+
+    async def among(self, assets: Sequence[str]) -> Mapping[str, bool]:
+        """Those of the assets that were purged -> whether that is settled."""
+
+    async def waiting(self, limit: int) -> list[str]:
+        """Not settled, those waiting longest first."""
+
+    async def put_off(self, assets: Sequence[str]) -> None:
+        """They wait behind the others."""
+
+    async def settle(self, assets: Sequence[str]) -> None: ...
 
 
 class Upstream(Protocol):

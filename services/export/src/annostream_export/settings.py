@@ -19,7 +19,8 @@ class Settings(ServiceSettings):
     job_lease_seconds: float = Field(default=15.0, gt=0)
     job_max_attempts: int = Field(default=5, ge=1)
     job_poll_seconds: float = Field(default=0.5, gt=0)
-    # How long a snapshot waits for the read model to show what was acknowledged before it.
+    # How long a snapshot waits for the read model to show what was acknowledged before it, and an export that misses
+    # an image for it to show whether that was purged.
     snapshot_wait_seconds: float = Field(default=120.0, gt=0)
     snapshot_part_tasks: int = Field(default=10_000, ge=1)
     snapshot_part_bytes: int = Field(default=48 * 2**20, ge=2**16)
@@ -39,6 +40,9 @@ class Settings(ServiceSettings):
     sweep_seconds: float = Field(default=30.0, gt=0, description="between looks for what may be removed")
     failed_keep_seconds: float = Field(
         default=600.0, ge=0, description="what failed snapshots and exports wrote to S3 is removed so long after"
+    )
+    redactor_poll_seconds: float = Field(
+        default=0.5, gt=0, description="between looks of a replica for purged assets that are not settled"
     )
     rebuild_lease_seconds: float = Field(default=30.0, gt=0)
     # Generations of the read model that are no longer in use are kept this long for jobs that still read them.

@@ -6,7 +6,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 
-from annostream_export.domain.job import Finished, Made, Requested, StoredFile, finish
+from annostream_export.domain.job import (
+    Failed,
+    Failure,
+    Finished,
+    Made,
+    Requested,
+    State,
+    StoredFile,
+    finish,
+    give_up,
+)
 
 
 class Format(IntEnum):
@@ -59,6 +69,11 @@ class Export(Made):
         """Its keys in the bucket begin so."""
         return f"{self.name}/"
 
+    @property
+    def may_hold_copies(self) -> bool:
+        """Whether images lie in its files, or are on their way there; what failed is swept whole."""
+        return self.images is Images.COPIES and self.state in (State.RUNNING, State.DONE)
+
 
 def request(
     name: str,
@@ -86,3 +101,12 @@ def request(
 def complete(export: Export, content: ExportContent, *, now: datetime) -> Finished[Export]:
     """All of its files are written."""
     return finish(replace(export, content=content), now=now)
+
+
+def withdraw(export: Export, purged: int, *, now: datetime) -> Failed[Export]:
+    """Its files are removed, for so many of the images that they held were purged since."""
+    message = (
+        f"It held copies of images that were purged since ({purged}), so its files were removed: "
+        f"make a new export of {export.snapshot}, which leaves them out."
+    )
+    return give_up(replace(export, content=None), Failure("IMAGE_PURGED", message), now=now)

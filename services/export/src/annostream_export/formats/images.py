@@ -25,6 +25,18 @@ class ImageItem:
     asset: str
 
 
+class ImageMissingError(FailedPrecondition):
+    """The bytes of an asset are not there."""
+
+    def __init__(self, item: ImageItem) -> None:
+        message = (
+            f"The bytes of {item.asset} are gone, though it was not purged: bring {item.blob_key} back into the "
+            "bucket, or purge the asset, then ask again."
+        )
+        super().__init__("IMAGE_MISSING", message, asset=item.asset)
+        self.asset = item.asset
+
+
 class ImageCopier:
     """prefetch: images on their way at once.  prefetch_bytes: of their files together (a decode takes more)."""
 
@@ -37,7 +49,7 @@ class ImageCopier:
         self._turning = asyncio.Lock()
 
     async def copies(self, items: AsyncIterator[ImageItem]) -> AsyncIterator[tuple[str, bytes]]:
-        """Path and bytes of each, in order. Raises FailedPrecondition IMAGE_MISSING or IMAGE_UNREADABLE."""
+        """Path and bytes of each, in order. Raises ImageMissingError, FailedPrecondition IMAGE_UNREADABLE."""
         coming: deque[tuple[ImageItem, asyncio.Task[bytes]]] = deque()
         held = 0
         try:
@@ -57,8 +69,7 @@ class ImageCopier:
         try:
             data = await self._bucket.get(item.blob_key)
         except ObjectMissingError as error:
-            message = f"The bytes of {item.asset} are gone, it was purged since: make a new snapshot, and export that."
-            raise FailedPrecondition("IMAGE_MISSING", message, asset=item.asset) from error
+            raise ImageMissingError(item) from error
         if item.orientation == 1 and self._keep_location:
             return data
         try:

@@ -20,6 +20,7 @@ from annostream.annotate.v1 import project_pb2, task_pb2
 from annostream.ingest.v1 import asset_pb2
 from annostream_export.domain.path import Claim, StemAndId, path_key
 from annostream_export.domain.snapshot import Positions
+from annostream_export.outbound.mongo_redactions import MongoRedactions
 from annostream_export.outbound.schema import GENERATION_INDEXES
 from annostream_export.ports import ModelRow, ModelView
 from annostream_kit.errors import FailedPrecondition
@@ -45,6 +46,7 @@ class MongoReadModel:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._model = database["model"]
+        self._redactions = MongoRedactions(database)
 
     async def generation(self) -> int:
         row = await self._model.find_one({"_id": "model"}, {"generation": 1})
@@ -67,6 +69,7 @@ class MongoReadModel:
         for kind, found in newest.items():
             if found:
                 await _write_newer(self._database[f"{kind}_g{generation}"], list(found.values()))
+        await self._redactions.add([row.subject for row in rows if _is_purged(row)])
         await self._positions(generation).store(positions)
 
     @asynccontextmanager
@@ -185,6 +188,10 @@ def _kind(row: ModelRow) -> str:
             return "tasks"
         case _:
             return "assets"
+
+
+def _is_purged(row: ModelRow) -> bool:
+    return isinstance(row.resource, asset_pb2.Asset) and row.resource.state == asset_pb2.Asset.STATE_PURGED
 
 
 def _fields(row: ModelRow) -> Document:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import OperationFailure
 
+from annostream.ingest.v1 import asset_pb2
 from annostream_export.domain.job import State
+from annostream_export.outbound.mongo_redactions import MongoRedactions
 from annostream_kit.mongo import Collection, Database, Migration
 from annostream_kit.mongo_outbox import OUTBOX_INDEX
 
 _INDEX_NOT_FOUND = 27
+_BATCH = 1000
 _JOBS = [
     OUTBOX_INDEX,
     IndexModel([("project", ASCENDING), ("created", DESCENDING), ("_id", DESCENDING)], name="newest"),
@@ -21,6 +24,9 @@ INDEXES = {
     "snapshots": _JOBS,
     "exports": _JOBS,
     "export_files": [IndexModel([("export", ASCENDING), ("run", ASCENDING)], name="export")],
+    "redactions": [
+        IndexModel([("waiting", ASCENDING)], name="waiting", partialFilterExpression={"waiting": {"$exists": True}})
+    ],
 }
 # Of each generation of the read model: tasks_g1, assets_g1, …
 GENERATION_INDEXES = {
@@ -63,4 +69,13 @@ async def _third(database: Database) -> None:
         await database[kind].update_many(failed, [{"$set": {"leftovers": "$end_time"}}])
 
 
-MIGRATIONS: tuple[Migration, ...] = (_first, _second, _third)
+async def _fourth(database: Database) -> None:
+    """What was purged before redactions were kept is redacted too."""
+    row = await database["model"].find_one({"_id": "model"})
+    generation = row["generation"] if row else 1
+    purged = database[f"assets_g{generation}"].find({"s": int(asset_pb2.Asset.STATE_PURGED)}, {"_id": 1})
+    while assets := await purged.to_list(_BATCH):
+        await MongoRedactions(database).add([asset["_id"] for asset in assets])
+
+
+MIGRATIONS: tuple[Migration, ...] = (_first, _second, _third, _fourth)

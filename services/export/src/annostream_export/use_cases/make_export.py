@@ -1,4 +1,4 @@
-"""Making an export: reads a snapshot's parts, never the model, and writes files to a sink."""
+"""Making an export: reads a snapshot's parts without what was purged since, and writes files to a sink."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from annostream_export.domain.export import Export, ExportContent, Format, Image
 from annostream_export.domain.job import Finished, State
 from annostream_export.domain.snapshot import Snapshot
 from annostream_export.formats.coco import write_coco
-from annostream_export.formats.images import ImageCopier, ImageItem
+from annostream_export.formats.images import ImageCopier, ImageItem, ImageMissingError
 from annostream_export.formats.jsonl import write_jsonl
 from annostream_export.formats.sink import Sink
 from annostream_export.formats.yolo import Split, image_path, write_yolo
 from annostream_export.ports import Bucket, Clock, ExportFiles, Jobs
+from annostream_export.use_cases.leave_out import LeaveOut
 from annostream_export.use_cases.leftovers import remove_below
 from annostream_export.use_cases.runner import NotYetError, Report
 from annostream_kit.errors import FailedPrecondition
@@ -41,11 +42,12 @@ class OpenSink(Protocol):
 class MakeExport:
     """prefetch and prefetch_bytes: images that are on their way at once."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  # wiring
         self,
         snapshots: Jobs[Snapshot],
         files: ExportFiles,
         bucket: Bucket,
+        leave_out: LeaveOut,
         open_sink: OpenSink,
         clock: Clock,
         *,
@@ -55,14 +57,18 @@ class MakeExport:
         self._snapshots = snapshots
         self._files = files
         self._bucket = bucket
+        self._leave_out = leave_out
         self._open_sink = open_sink
         self._clock = clock
         self._prefetch = prefetch
         self._prefetch_bytes = prefetch_bytes
 
     async def __call__(self, export: Export, report: Report) -> Finished[Export]:
-        """Raises NotYetError while the snapshot is in the making, Refused SNAPSHOT_FAILED where it failed."""
-        reader = await self._reader(export)
+        """Raises NotYetError while the snapshot is in the making, or where an image was purged under our hands.
+
+        Raises Refused SNAPSHOT_FAILED where the snapshot failed.
+        """
+        reader = await self._leave_out.of(await self._reader(export), export.project)
         if export.job.run > 1:
             # What an abandoned run has written may not all be written again.
             await remove_below(self._bucket, export.prefix)
@@ -119,7 +125,7 @@ class MakeExport:
             prefetch_bytes=self._prefetch_bytes,
         )
         done, held, files = 0, 0, []
-        async for file in copier.copies(_images(reader, split)):
+        async for file in self._present(copier.copies(_images(reader, split))):
             files.append(file)
             held += len(file[1])
             if len(files) >= _FILES_AT_ONCE or held >= _BYTES_AT_ONCE:
@@ -127,6 +133,16 @@ class MakeExport:
                 done, held, files = done + len(files), 0, []
                 report("images", done, reader.manifest.item_count)
         await sink.add_whole(files)
+
+    async def _present(self, copies: AsyncIterator[tuple[str, bytes]]) -> AsyncIterator[tuple[str, bytes]]:
+        try:
+            async for file in copies:
+                yield file
+        except ImageMissingError as error:
+            if await self._leave_out.was_purged(error.asset):
+                # The next run leaves it out.
+                raise NotYetError(f"an export without {error.asset}") from error
+            raise
 
 
 async def _images(reader: SnapshotReader, split: Split | None) -> AsyncIterator[ImageItem]:

@@ -16,6 +16,7 @@ from annostream_export.dataset.manifest import Manifest, Part, from_json
 from annostream_export.dataset.rows import SnapshotRows, UnknownLabelError, labels_of
 from annostream_export.dataset.tables import to_parquet
 from annostream_export.domain.job import Finished, StoredFile
+from annostream_export.domain.redaction import redactions_prefix
 from annostream_export.domain.snapshot import Snapshot, SnapshotContent, behind, publish, too_late
 from annostream_export.ports import Bucket, Clock, OpenSpool, ReadModel, Spool
 from annostream_export.use_cases.copy_model import UnknownAssetError, copy_completed
@@ -155,7 +156,9 @@ class MakeSnapshot:
         """Removes what runs that died have left behind."""
         named = {file.key for part in manifest.parts for file in (part.items, part.regions)}
         named.add(manifest_key(snapshot.name))
-        left = [entry.key async for entry in self._bucket.list(f"{snapshot.name}/") if entry.key not in named]
+        redactions = redactions_prefix(snapshot.name)
+        found = [entry.key async for entry in self._bucket.list(f"{snapshot.name}/")]
+        left = [key for key in found if key not in named and not key.startswith(redactions)]
         if left:
             log.info("leftovers_removed", name=snapshot.name, objects=len(left))
             await self._bucket.delete(left)

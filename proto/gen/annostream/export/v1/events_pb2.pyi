@@ -64,7 +64,7 @@ Global___ExportCompleted: _TypeAlias = ExportCompleted  # noqa: Y015
 
 @_typing.final
 class ExportFailed(_message.Message):
-    """Subject: the export."""
+    """Subject: the export. It was not made; or it was completed, and its files were removed since (IMAGE_PURGED)."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -136,6 +136,7 @@ class Export(_message.Message):
     uri: _builtins.str
     """s3:// URI of the archive, or of the prefix."""
     item_count: _builtins.int
+    """What was written: the snapshot's items and regions without those of assets that were purged since."""
     region_count: _builtins.int
     size_bytes: _builtins.int
     revision: _builtins.int

@@ -139,7 +139,9 @@ class ExportServiceServicer:
     def CreateExport(self, request, context):
         """Begins an export of a snapshot, which may still be in the making. Role: manager. Reasons: SNAPSHOT_NOT_FOUND,
         SNAPSHOT_FAILED, EXPORT_EXISTS (the request_id made another), UNKNOWN_FORMAT, UNKNOWN_IMAGES, UNKNOWN_PACKAGING.
-        An export fails for: SNAPSHOT_FAILED, IMAGE_MISSING (its asset was purged), IMAGE_UNREADABLE, ATTEMPTS_EXHAUSTED, INTERNAL.
+        Assets that were purged since the snapshot was made are left out of it.
+        An export fails for: SNAPSHOT_FAILED, IMAGE_MISSING (without a purge), IMAGE_UNREADABLE, ATTEMPTS_EXHAUSTED, INTERNAL;
+        a completed one later for IMAGE_PURGED: it held copies of images purged since, so its files were removed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -54,7 +54,9 @@ class ExportServiceStub:
     CreateExport: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.CreateExportRequest, _export_service_pb2.CreateExportResponse]
     """Begins an export of a snapshot, which may still be in the making. Role: manager. Reasons: SNAPSHOT_NOT_FOUND,
     SNAPSHOT_FAILED, EXPORT_EXISTS (the request_id made another), UNKNOWN_FORMAT, UNKNOWN_IMAGES, UNKNOWN_PACKAGING.
-    An export fails for: SNAPSHOT_FAILED, IMAGE_MISSING (its asset was purged), IMAGE_UNREADABLE, ATTEMPTS_EXHAUSTED, INTERNAL.
+    Assets that were purged since the snapshot was made are left out of it.
+    An export fails for: SNAPSHOT_FAILED, IMAGE_MISSING (without a purge), IMAGE_UNREADABLE, ATTEMPTS_EXHAUSTED, INTERNAL;
+    a completed one later for IMAGE_PURGED: it held copies of images purged since, so its files were removed.
     """
     GetExport: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.GetExportRequest, _export_service_pb2.GetExportResponse]
     """Names the first 1,000 files; GetExportUrls has all. Reasons: EXPORT_NOT_FOUND."""
@@ -100,7 +102,9 @@ class ExportServiceAsyncStub(ExportServiceStub):
     CreateExport: _aio.UnaryUnaryMultiCallable[_export_service_pb2.CreateExportRequest, _export_service_pb2.CreateExportResponse]  # type: ignore[assignment]
     """Begins an export of a snapshot, which may still be in the making. Role: manager. Reasons: SNAPSHOT_NOT_FOUND,
     SNAPSHOT_FAILED, EXPORT_EXISTS (the request_id made another), UNKNOWN_FORMAT, UNKNOWN_IMAGES, UNKNOWN_PACKAGING.
-    An export fails for: SNAPSHOT_FAILED, IMAGE_MISSING (its asset was purged), IMAGE_UNREADABLE, ATTEMPTS_EXHAUSTED, INTERNAL.
+    Assets that were purged since the snapshot was made are left out of it.
+    An export fails for: SNAPSHOT_FAILED, IMAGE_MISSING (without a purge), IMAGE_UNREADABLE, ATTEMPTS_EXHAUSTED, INTERNAL;
+    a completed one later for IMAGE_PURGED: it held copies of images purged since, so its files were removed.
     """
     GetExport: _aio.UnaryUnaryMultiCallable[_export_service_pb2.GetExportRequest, _export_service_pb2.GetExportResponse]  # type: ignore[assignment]
     """Names the first 1,000 files; GetExportUrls has all. Reasons: EXPORT_NOT_FOUND."""
@@ -173,7 +177,9 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_export_service_pb2.CreateExportResponse, _abc.Awaitable[_export_service_pb2.CreateExportResponse]]:
         """Begins an export of a snapshot, which may still be in the making. Role: manager. Reasons: SNAPSHOT_NOT_FOUND,
         SNAPSHOT_FAILED, EXPORT_EXISTS (the request_id made another), UNKNOWN_FORMAT, UNKNOWN_IMAGES, UNKNOWN_PACKAGING.
-        An export fails for: SNAPSHOT_FAILED, IMAGE_MISSING (its asset was purged), IMAGE_UNREADABLE, ATTEMPTS_EXHAUSTED, INTERNAL.
+        Assets that were purged since the snapshot was made are left out of it.
+        An export fails for: SNAPSHOT_FAILED, IMAGE_MISSING (without a purge), IMAGE_UNREADABLE, ATTEMPTS_EXHAUSTED, INTERNAL;
+        a completed one later for IMAGE_PURGED: it held copies of images purged since, so its files were removed.
         """
 
     @_abc_1.abstractmethod

@@ -68,7 +68,7 @@ class Snapshot(_message.Message):
     content_digest: _builtins.str
     """SHA-256 over canonical rows: equal content, equal digest."""
     manifest_uri: _builtins.str
-    """s3://bucket/…/manifest.json, written last."""
+    """s3://bucket/…/manifest.json, written last. Readers leave out the assets named by the objects in redactions/ beside it."""
     item_count: _builtins.int
     annotation_count: _builtins.int
     region_count: _builtins.int

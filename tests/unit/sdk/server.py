@@ -31,6 +31,8 @@ from annostream.ingest.v1 import ingest_service_pb2_grpc
 from annostream.ingest.v1.asset_pb2 import Asset, Rejection
 
 TOKEN = "token-of-the-owner"
+# Lease tokens whose work comes too late: why, and who holds the task.
+_LATE = {7: ("LEASE_TAKEN", "users/renga"), 8: ("TASK_WITHDRAWN", "")}
 Context = Any  # grpc.aio's context has no public generic type
 
 
@@ -190,9 +192,10 @@ class Annotate(annotate_service_pb2_grpc.AnnotateServiceServicer):
         self, request: annotate_api.SubmitAnnotationRequest, context: Context
     ) -> annotate_api.SubmitAnnotationResponse:
         self.requests.append(request)
-        if request.lease_token == 7:
+        if request.lease_token in _LATE:
+            reason, holder = _LATE[request.lease_token]
             kept = annotate_api.SubmitAnnotationResponse.DraftKept(
-                draft=Draft(task=request.task), reason="LEASE_TAKEN", holder="users/renga"
+                draft=Draft(task=request.task), reason=reason, holder=holder
             )
             return annotate_api.SubmitAnnotationResponse(draft_kept=kept)
         made = Annotation(name=f"{request.task}/annotations/a1", result=request.result)

@@ -198,6 +198,7 @@ async def test_annotations_are_submitted_under_a_lease_and_the_outcome_of_each_i
     written = [
         {"task": "projects/p1/tasks/a", "regions": regions},
         {"task": "projects/p1/tasks/b", "lease_token": 7, "regions": []},
+        {"task": "projects/p1/tasks/gone", "lease_token": 8, "regions": []},
         {"task": "projects/p1/tasks/held", "regions": regions},
         {"task": "projects/p1/tasks/c", "regions": [{"label": "고등어", "box": [1, 2, 3, 4]}]},
     ]
@@ -210,9 +211,13 @@ async def test_annotations_are_submitted_under_a_lease_and_the_outcome_of_each_i
     assert found == [
         ("submitted", ""),
         ("draft_kept", "LEASE_TAKEN"),
+        ("draft_kept", "TASK_WITHDRAWN"),
         ("refused", "TASK_HELD"),
         ("refused", "UNKNOWN_LABEL"),
     ]
+    taken, withdrawn = (one["message"] for one in cast(Any, told.document)[1:3])
+    assert taken == "The lease was lost; the work is kept as your draft. users/renga holds the task."
+    assert withdrawn == "The task was withdrawn, for its asset was deleted; the work is kept as your draft."
     submitted = next(one for one in server.annotate.requests if getattr(one, "task", "").endswith("/a"))
     assert submitted.lease_token == 41
     assert submitted.result.regions[0].label_ids == ["l0"]

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.component.export.service import Service, Story, Upstreams, running
+from tests.component.export.service import Service, running
+from tests.component.export.story import Story
+from tests.component.export.upstreams import Upstreams
 from tests.servers import Servers, fresh_name
 
 

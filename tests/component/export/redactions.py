@@ -13,7 +13,8 @@ from annostream.ingest.v1 import asset_pb2
 from annostream_kit import mongo
 from annostream_kit.mongo import Database
 from tests.component.export.pictures import photo
-from tests.component.export.service import Story, box, settings_of
+from tests.component.export.story import Story, box
+from tests.component.export.upstreams import settings_of
 from tests.servers import Servers
 
 if TYPE_CHECKING:

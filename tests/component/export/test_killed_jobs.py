@@ -7,7 +7,9 @@ from pathlib import Path
 from annostream.export.v1 import export_pb2
 from annostream.export.v1 import export_service_pb2 as api
 from tests.component.export.pictures import photo
-from tests.component.export.service import Service, Story, Upstreams, box, running
+from tests.component.export.service import Service, running
+from tests.component.export.story import Story, box
+from tests.component.export.upstreams import Upstreams
 from tests.servers import Servers, fresh_name
 
 

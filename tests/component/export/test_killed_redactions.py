@@ -8,7 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.component.export.redactions import database_of, labelled, redacted, until_redacted
-from tests.component.export.service import Story, Upstreams, running
+from tests.component.export.service import running
+from tests.component.export.story import Story
+from tests.component.export.upstreams import Upstreams
 from tests.servers import Servers, fresh_name
 
 

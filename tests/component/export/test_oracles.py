@@ -9,7 +9,8 @@ import orjson
 import pytest
 
 from tests.component.export.pictures import photo
-from tests.component.export.service import Service, Story, box
+from tests.component.export.service import Service
+from tests.component.export.story import Story, box
 from tests.oracles.environment import run_oracle
 
 Found = dict[str, dict[str, list[list[float | str]]]]

@@ -19,7 +19,9 @@ from annostream_kit.errors import DependencyAwayError
 from annostream_kit.kafka import TopicReader
 from annostream_kit.objects import Objects
 from tests.component.export.pictures import photo
-from tests.component.export.service import ANNOTATE_TOPIC, Service, Story, Upstreams, box
+from tests.component.export.service import Service
+from tests.component.export.story import Story, box
+from tests.component.export.upstreams import ANNOTATE_TOPIC, Upstreams
 from tests.conftest import SettingsFactory
 
 

@@ -12,7 +12,9 @@ from annostream.export.v1 import export_pb2, snapshot_pb2
 from annostream.export.v1 import export_service_pb2 as api
 from tests.component.export.pictures import photo
 from tests.component.export.redactions import database_of, labelled, until_redacted
-from tests.component.export.service import Service, Story, Upstreams, box
+from tests.component.export.service import Service
+from tests.component.export.story import Story, box
+from tests.component.export.upstreams import Upstreams
 from tests.servers import Servers
 
 

@@ -19,7 +19,8 @@ from annostream.annotate.v1 import annotation_pb2
 from annostream.export.v1 import export_pb2, snapshot_pb2
 from annostream.export.v1 import export_service_pb2 as api
 from tests.component.export.pictures import photo
-from tests.component.export.service import Service, Story, box
+from tests.component.export.service import Service
+from tests.component.export.story import Story, box
 
 
 async def _labelled(story: Story, count: int) -> None:

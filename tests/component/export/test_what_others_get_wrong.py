@@ -16,7 +16,8 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from tests.component.export.pictures import photo, turned_photo
-from tests.component.export.service import Service, Story, box
+from tests.component.export.service import Service
+from tests.component.export.story import Story, box
 
 _TURNED = (20, 120, 40, 60)
 _KOREAN_NFD = unicodedata.normalize("NFD", "고양이/순이 사진.jpg")

@@ -11,10 +11,11 @@ import pytest
 from annostream_annotate.domain.project import Wish, create
 from annostream_annotate.domain.task import Slot, SlotState
 from annostream_annotate.outbound.documents import new_task_document
+from annostream_annotate.use_cases.at_work import People
 from annostream_annotate.use_cases.known_projects import KnownProjects
 from annostream_annotate.use_cases.leased_tasks import LeasedTasks
 from annostream_annotate.use_cases.leasing import Leasing
-from annostream_annotate.use_cases.queue import People, Queue
+from annostream_annotate.use_cases.queue import Queue
 from annostream_annotate.use_cases.results import Received, Results
 from annostream_annotate.use_cases.submitting import Sent, Submitting, Taken
 from annostream_kit.mongo import Database

@@ -11,8 +11,9 @@ import pytest
 
 from annostream_annotate.domain.project import Project, Wish, create
 from annostream_annotate.domain.task import Task
+from annostream_annotate.use_cases.at_work import People
 from annostream_annotate.use_cases.known_projects import KnownProjects
-from annostream_annotate.use_cases.queue import People, Queue
+from annostream_annotate.use_cases.queue import Queue
 from annostream_kit.errors import NotFound
 from tests.fakes.annotate import MemoryCursors, MemoryProjects, MemoryTasks
 from tests.unit.annotate.made import NOW, opened

@@ -15,10 +15,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from annostream_annotate.domain.project import Wish, create
 from annostream_annotate.domain.queue import LEAST_WINDOW, Cursor, Segment, begin, random_start, window
 from annostream_annotate.domain.task import SlotState, TaskState
+from annostream_annotate.use_cases.at_work import People
 from annostream_annotate.use_cases.known_projects import KnownProjects
 from annostream_annotate.use_cases.leased_tasks import LeasedTasks
 from annostream_annotate.use_cases.leasing import Leasing
-from annostream_annotate.use_cases.queue import SWEEP_PAGE, SWEEP_PAGES, People, Queue
+from annostream_annotate.use_cases.queue import SWEEP_PAGE, SWEEP_PAGES, Queue
 from annostream_annotate.use_cases.results import Received, Results
 from annostream_annotate.use_cases.submitting import Sent, Submitting, Taken
 from tests.fakes.annotate import (

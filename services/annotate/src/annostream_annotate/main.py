@@ -21,12 +21,13 @@ from annostream_annotate.outbound.task_counts import MongoTaskCounts
 from annostream_annotate.outbound.tasks import MongoTasks
 from annostream_annotate.ports import Announcements
 from annostream_annotate.settings import Settings
+from annostream_annotate.use_cases.at_work import People
 from annostream_annotate.use_cases.known_projects import KnownProjects
 from annostream_annotate.use_cases.leased_tasks import LeasedTasks
 from annostream_annotate.use_cases.leasing import Leasing
 from annostream_annotate.use_cases.opening import Opening
 from annostream_annotate.use_cases.projects import Projects
-from annostream_annotate.use_cases.queue import People, Queue
+from annostream_annotate.use_cases.queue import Queue
 from annostream_annotate.use_cases.reading import Reading
 from annostream_annotate.use_cases.results import Results
 from annostream_annotate.use_cases.submitting import Submitting

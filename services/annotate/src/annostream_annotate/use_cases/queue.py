@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from annostream_annotate.domain.project import Project
 from annostream_annotate.domain.queue import Cursor, Segment, begin, random_start, window
 from annostream_annotate.domain.task import Slot, Task
 from annostream_annotate.ports import CursorStore, Draw, TaskStore
+from annostream_annotate.use_cases.at_work import InHand, People
 from annostream_annotate.use_cases.shelf import Shelf
 from annostream_kit.recent import Recent
 
@@ -24,44 +24,6 @@ WIDER_LOOK = 32
 IN_HAND_SECONDS = 1.0
 SWEEP_PAGES = 2
 PROJECTS = 1024
-
-
-class People:
-    """Who was seen at work lately, by this replica: a hint for the window."""
-
-    def __init__(self, seconds: float) -> None:
-        self._length = timedelta(seconds=seconds)
-        self._seen: OrderedDict[tuple[str, str], datetime] = OrderedDict()
-
-    def seen(self, project: str, annotator: str, now: datetime) -> int:
-        """How many are at work in the project, this one included."""
-        self._seen[project, annotator] = now
-        self._seen.move_to_end((project, annotator))
-        while now - next(iter(self._seen.values())) > self._length:
-            self._seen.popitem(last=False)
-        return sum(where == project for where, _ in self._seen)
-
-
-class InHand:
-    """Tasks that calls of this replica lease right now: others pass them over rather than lose a race for them."""
-
-    def __init__(self, seconds: float) -> None:
-        self._length = timedelta(seconds=seconds)
-        self._tried: OrderedDict[tuple[str, int], datetime] = OrderedDict()
-
-    def add(self, tasks: Sequence[Task], now: datetime) -> None:
-        for task in tasks:
-            self._tried[task.id, task.version] = now
-        while self._tried and now - next(iter(self._tried.values())) > self._length:
-            self._tried.popitem(last=False)
-
-    def without(self, tasks: Sequence[Task], now: datetime) -> list[Task]:
-        """Those that nobody tries in the state that was read."""
-        return [task for task in tasks if not self._has(task, now)]
-
-    def _has(self, task: Task, now: datetime) -> bool:
-        tried_at = self._tried.get((task.id, task.version))
-        return tried_at is not None and now - tried_at <= self._length
 
 
 class Queue:

@@ -208,8 +208,9 @@ class MemoryRedactions:
         for asset in assets:
             self._settled.setdefault(asset, False)
 
-    async def any_of(self, project: str) -> bool:
-        return any(asset.startswith(f"projects/{project}/") for asset in self._settled)
+    async def of(self, project: str, limit: int) -> Mapping[str, bool]:
+        found = [asset for asset in self._settled if asset.startswith(f"projects/{project}/")]
+        return {asset: self._settled[asset] for asset in found[:limit]}
 
     async def among(self, assets: Sequence[str]) -> Mapping[str, bool]:
         return {asset: self._settled[asset] for asset in assets if asset in self._settled}

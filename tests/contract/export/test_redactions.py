@@ -70,10 +70,11 @@ async def test_what_is_put_off_waits_behind_the_others_and_what_is_settled_stays
 
 
 async def test_a_project_has_its_own(redactions: Redactions) -> None:
-    await redactions.add([A])
-    assert await redactions.any_of("p")
-    assert not await redactions.any_of("p2")
-    assert not await redactions.any_of("o")
+    await redactions.add([A, B, "projects/p2/assets/a"])
+    await redactions.settle([A])
+    assert await redactions.of("p", 5) == {A: True, B: False}
+    assert len(await redactions.of("p", 1)) == 1
+    assert await redactions.of("o", 5) == {}
 
 
 async def test_many_are_asked_for_at_once(redactions: Redactions) -> None:

@@ -188,7 +188,8 @@ class Redactions(Protocol):
     async def add(self, assets: Sequence[str]) -> None:
         """They wait to be settled; one that is known stays as it is."""
 
-    async def any_of(self, project: str) -> bool: ...
+    async def of(self, project: str, limit: int) -> Mapping[str, bool]:
+        """At most so many of the project's -> whether that is settled."""
 
     async def among(self, assets: Sequence[str]) -> Mapping[str, bool]:
         """Those of the assets that were purged -> whether that is settled."""

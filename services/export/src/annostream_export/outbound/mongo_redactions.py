@@ -36,10 +36,10 @@ class MongoRedactions:
             if not only_duplicates(error):
                 raise
 
-    async def any_of(self, project: str) -> bool:
-        below = f"projects/{project}/assets/"
-        scope = {"_id": {"$gte": below, "$lt": f"projects/{project}/assets0"}}
-        return await self._rows.find_one(scope, {"_id": 1}) is not None
+    async def of(self, project: str, limit: int) -> Mapping[str, bool]:
+        scope = {"_id": {"$gte": f"projects/{project}/assets/", "$lt": f"projects/{project}/assets0"}}
+        rows = self._rows.find(scope, {"waiting": 1}).limit(limit)
+        return {row["_id"]: "waiting" not in row async for row in rows}
 
     async def among(self, assets: Sequence[str]) -> Mapping[str, bool]:
         found: dict[str, bool] = {}

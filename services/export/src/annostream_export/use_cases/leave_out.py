@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 
 from annostream_export.dataset.reader import Rows, SnapshotReader
 from annostream_export.dataset.redacted import COLUMNS, Kept
@@ -12,6 +14,7 @@ from annostream_export.ports import Bucket, ReadModel, Redactions, Upstream
 from annostream_export.use_cases.runner import NotYetError
 
 _POLL_SECONDS = 0.05
+_KNOWN = 10_000
 
 
 class LeaveOut:
@@ -32,15 +35,23 @@ class LeaveOut:
         Raises NotYetError while such a purge is not settled: so every export that the redactor meets, and that runs
         or is made, has begun before the purge and holds the image.
         """
-        if not await self._redactions.any_of(project):
+        known = await self._redactions.of(project, _KNOWN)
+        if not known:
             return reader
         kept, parts = Kept(), iter(reader.manifest.parts)
-        async for items in reader.items(COLUMNS):
-            purged = await self._redactions.among(Rows(items)["asset"])
-            if not all(purged.values()):
-                raise NotYetError(f"purged assets of projects/{project}")
-            await asyncio.to_thread(kept.add, next(parts), items, purged)
+        async with aclosing(reader.items(COLUMNS)) as read:
+            async for items in read:
+                purged = await self._among(known, Rows(items)["asset"])
+                if not all(purged.values()):
+                    raise NotYetError(f"purged assets of projects/{project}")
+                await asyncio.to_thread(kept.add, next(parts), items, purged)
         return kept.reader(self._bucket, reader.manifest)
+
+    async def _among(self, known: Mapping[str, bool], assets: Sequence[str]) -> Mapping[str, bool]:
+        if len(known) < _KNOWN:
+            return {asset: known[asset] for asset in assets if asset in known}
+        # They may be too many to hold at once.
+        return await self._redactions.among(assets)
 
     async def was_purged(self, asset: str) -> bool:
         """Of an asset whose bytes are gone; raises NotYetError while the read model cannot tell.

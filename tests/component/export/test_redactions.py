@@ -6,7 +6,9 @@ import asyncio
 import io
 import zipfile
 
+import grpc
 import orjson
+import pytest
 
 from annostream.export.v1 import export_pb2, snapshot_pb2
 from annostream.export.v1 import export_service_pb2 as api
@@ -131,6 +133,8 @@ async def test_exports_with_copies_of_a_purged_image_are_withdrawn_and_others_st
         assert now.failure.reason == "IMAGE_PURGED"
         assert now.revision == made.revision + 1
         assert not now.files
+        with pytest.raises(grpc.aio.AioRpcError, match=f"purged since.*make a new export of {snapshot.name}"):
+            await export.stub.GetExportUrls(api.GetExportUrlsRequest(name=made.name), metadata=export.as_user())
         assert not [entry.key async for entry in upstreams.objects.list(f"{made.name}/")]
     for made in (references, without):
         assert await _get_export(export, made.name) == made

@@ -153,14 +153,21 @@ class ExportUseCases:
         """Files with presigned links: a page of them."""
         export = await self.export(name)
         if export.state is not State.DONE:
-            message = f"{name} is {export.state.name.lower()}: WatchExport tells when its files are there."
-            raise FailedPrecondition("EXPORT_NOT_COMPLETED", message, export=name)
+            raise _not_completed(export)
         limit = page_size(size, default=_MAX_URLS, most=_MAX_URLS)
         first, until = _first(token), self._clock() + self._url_lifetime
         found = await self._files.page(name, export.job.run, first, limit + 1)
         files = found[:limit]
         urls = await self._bucket.presigned_gets([file.key for file in files])
         return FileLinks(list(zip(files, urls, strict=True)), first, until, more=len(found) > limit)
+
+
+def _not_completed(export: Export) -> FailedPrecondition:
+    if export.failure is not None:
+        message = f"{export.name} has no files: {export.failure.message}"
+    else:
+        message = f"{export.name} is {export.state.name.lower()}: WatchExport tells when its files are there."
+    return FailedPrecondition("EXPORT_NOT_COMPLETED", message, export=export.name)
 
 
 def _request_key(kind: str, scope: str, request_id: str) -> str:

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from annostream_annotate.domain.project import Wish, create
 from annostream_annotate.domain.queue import LEAST_WINDOW, Cursor, Segment, begin, random_start, window
 from annostream_annotate.domain.task import SlotState, TaskState
+from annostream_annotate.ports import TaskFact
 from annostream_annotate.use_cases.at_work import People
 from annostream_annotate.use_cases.known_projects import KnownProjects
 from annostream_annotate.use_cases.leased_tasks import LeasedTasks
@@ -40,9 +41,11 @@ MOST_KEYS = 2 * (16 + 2 * (34 + SWEEP_PAGES * SWEEP_PAGE)) + 64 + 2 * SWEEP_PAGE
 class Desk:
     """Annotate's use cases over memory, with a clock that a test moves."""
 
-    def __init__(self, slots: int, *, seed: int = 0, cache_seconds: float = 0) -> None:
+    def __init__(
+        self, slots: int, *, seed: int = 0, cache_seconds: float = 0, tasks: MemoryTasks | None = None
+    ) -> None:
         self.now: datetime = NOW
-        self.tasks = MemoryTasks()
+        self.tasks = tasks or MemoryTasks()
         projects = MemoryProjects()
         wish = Wish("냥이", SCHEMA, slots)
         projects.rows[PROJECT] = create(PROJECT, wish, created_by="", now=NOW).project
@@ -221,6 +224,22 @@ async def test_a_task_taken_out_of_turn_moves_no_cursor() -> None:
     assert first == far.id
     ((second, _),) = await desk.lease("yumi")
     assert desk.tasks.rows[second].rank < LEAST_WINDOW
+
+
+class _SlowTasks(MemoryTasks):
+    """Lets others look while a lease is written, as a server does."""
+
+    async def save(self, fact: TaskFact) -> bool:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return await super().save(fact)
+
+
+async def test_a_task_that_another_call_leases_right_now_still_has_its_other_slots() -> None:
+    desk = Desk(3, tasks=_SlowTasks())
+    desk.open(1)
+    leased = await asyncio.gather(*(desk.lease(who) for who in ("yumi", "soon", "lenga", "bora")))
+    assert sorted(len(of_one) for of_one in leased) == [0, 1, 1, 1]
 
 
 def test_the_window_grows_with_the_people_at_work() -> None:

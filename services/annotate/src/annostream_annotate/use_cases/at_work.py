@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -31,12 +32,25 @@ class InHand:
     def __init__(self, seconds: float) -> None:
         self._length = timedelta(seconds=seconds)
         self._tried: OrderedDict[tuple[str, int], datetime] = OrderedDict()
+        self._trying: dict[tuple[str, int], asyncio.Future[None]] = {}
 
     def add(self, tasks: Sequence[Task], now: datetime) -> None:
         for task in tasks:
             self._tried[task.id, task.version] = now
+            self._trying[task.id, task.version] = asyncio.get_running_loop().create_future()
         while self._tried and now - next(iter(self._tried.values())) > self._length:
             self._tried.popitem(last=False)
+
+    def done(self, tasks: Sequence[Task]) -> None:
+        """They were tried, with or without success."""
+        for task in tasks:
+            self._trying.pop((task.id, task.version)).set_result(None)
+
+    async def settled(self, tasks: Sequence[Task]) -> None:
+        """Waits until nobody tries these any more."""
+        trying = [self._trying[key] for task in tasks if (key := (task.id, task.version)) in self._trying]
+        if trying:
+            await asyncio.wait(trying)
 
     def without(self, tasks: Sequence[Task], now: datetime) -> list[Task]:
         """Those that nobody tries in the state that was read."""

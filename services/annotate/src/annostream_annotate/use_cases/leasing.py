@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from annostream_annotate.domain.lease import (
@@ -22,7 +22,7 @@ from annostream_annotate.domain.task import Draft, Task
 from annostream_annotate.ports import Clock, DraftStore, TaskStore
 from annostream_annotate.use_cases.known_projects import KnownProjects
 from annostream_annotate.use_cases.leased_tasks import LeasedTasks
-from annostream_annotate.use_cases.queue import Queue
+from annostream_annotate.use_cases.queue import Queue, Search
 from annostream_kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
 
 MAX_TASKS_A_CALL = 32
@@ -85,30 +85,38 @@ class Leasing:
         taken: list[Leased] = []
         for _ in range(_ATTEMPTS):
             candidates = await search.candidates(wanted - len(taken))
-            if not candidates:
+            if not candidates and (taken or not await search.others_tried()):
                 break
-            taken += await self._take(candidates, annotator, wanted - len(taken), request_id)
+            taken += await self._take(search, candidates, annotator, wanted - len(taken), request_id=request_id)
             if len(taken) >= wanted:
                 break
         await search.done([leased.task for leased in taken])
         return await self._with_drafts(taken, annotator)
 
-    async def _take(self, candidates: Sequence[Task], annotator: str, wanted: int, request_id: str) -> list[Leased]:
+    async def _take(
+        self, search: Search, candidates: Sequence[Task], annotator: str, wanted: int, *, request_id: str
+    ) -> list[Leased]:
         """Leases the first that are still free; a lost race goes on with the next candidate."""
         taken: list[Leased] = []
         left = list(candidates)
         while left and len(taken) < wanted:
             batch, left = left[: wanted - len(taken)], left[wanted - len(taken) :]
             now = self._clock()
-            batch = self._queue.in_hand.without(batch, now)
-            self._queue.in_hand.add(batch, now)
+            batch = search.not_in_hand(batch, now)
             facts = [lease(task, annotator, request_id=request_id, now=now, until=now + self._length) for task in batch]
             leases = [fact for fact in facts if isinstance(fact, TaskLeased)]
-            saved = await asyncio.gather(*(self._save(fact) for fact in leases))
+            saved = await self._try(batch, leases, now)
             if not all(saved):
                 self._queue.lost(leases[0].task.project)
             taken += [Leased(fact.task, fact.slot) for fact, won in zip(leases, saved, strict=True) if won]
         return taken
+
+    async def _try(self, batch: Sequence[Task], leases: Sequence[TaskLeased], now: datetime) -> list[bool]:
+        self._queue.in_hand.add(batch, now)
+        try:
+            return await asyncio.gather(*(self._save(fact) for fact in leases))
+        finally:
+            self._queue.in_hand.done(batch)
 
     async def chosen_task(self, project_id: str, task_id: str, annotator: str, *, request_id: str) -> Leased:
         """Raises NotFound TASK_NOT_FOUND, FailedPrecondition TASK_HELD (names the holder), TASK_COMPLETED,

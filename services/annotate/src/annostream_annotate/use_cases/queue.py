@@ -100,7 +100,7 @@ class Search(ABC):
         self._now = now
         self._looked: tuple[list[Task], list[Task]] | None = None
         self._offered: set[tuple[str, int]] = set()
-        self._left_by_me: list[Task] = []
+        self._passed: list[Task] = []
 
     async def first_look(self, count: int) -> None:
         """Reads ahead, beside what the caller reads meanwhile."""
@@ -123,6 +123,20 @@ class Search(ABC):
         mine = [task for task in back if any(slot.left_by == self._annotator for slot in task.slots)]
         found = [*(task for task in back if task not in mine), *self._new(ready)]
         return found or await self._last_resort() or mine
+
+    def not_in_hand(self, candidates: Sequence[Task], now: datetime) -> list[Task]:
+        """Those that no other call of this replica tries; the others are remembered as passed over."""
+        free = self._queue.in_hand.without(candidates, now)
+        kept = {task.id for task in free}
+        self._passed += [task for task in candidates if task.id not in kept]
+        return free
+
+    async def others_tried(self) -> bool:
+        """Waits for those who try what was passed over: a slot may be left. False where nothing was."""
+        passed, self._passed = self._passed, []
+        self._offered.difference_update((task.id, task.version) for task in passed)
+        await self._queue.in_hand.settled(passed)
+        return bool(passed)
 
     @abstractmethod
     async def done(self, taken: Sequence[Task]) -> None:

@@ -85,6 +85,7 @@ def test_names_are_kept_in_nfc() -> None:
         boxes(Label("", "a", colour="red")),
         boxes(Label("Bad Id", "a")),
         boxes(Label("x", "a"), Label("x", "b")),
+        boxes(*(Label("", f"{number}") for number in range(10_001))),
         LabelSchema(controls=(Control("A", Shape.BOX),)),
         LabelSchema(controls=(Control("", Shape.BOX), Control("", Shape.BOX))),
     ],
@@ -93,6 +94,11 @@ def test_a_schema_that_cannot_be_is_refused(asked: LabelSchema) -> None:
     with pytest.raises(InvalidArgument) as refused:
         evolve(LabelSchema(), asked)
     assert refused.value.reason == "INVALID_LABEL_SCHEMA"
+
+
+def test_an_id_that_a_new_label_would_get_and_another_has_is_given_once() -> None:
+    labels = list(evolve(LabelSchema(), boxes(Label("l2", "a"), Label("", "b"))).labels())
+    assert [label.id for label in labels] == ["l2", "l3"]
 
 
 def test_an_unknown_label_id_and_another_kind_of_control_are_refused_later() -> None:

@@ -14,6 +14,7 @@ from annostream_annotate.domain.task import Task
 from annostream_annotate.use_cases.at_work import People
 from annostream_annotate.use_cases.known_projects import KnownProjects
 from annostream_annotate.use_cases.queue import Queue
+from annostream_annotate.use_cases.shelf import Shelf
 from annostream_kit.errors import NotFound
 from tests.fakes.annotate import MemoryCursors, MemoryProjects, MemoryTasks
 from tests.unit.annotate.made import NOW, opened
@@ -101,3 +102,11 @@ async def test_the_queue_forgets_the_project_used_longest_ago() -> None:
         await look(f"p{number}")
     await look("p1")
     assert [tasks.looks[f"{what} of p1"] for what in ("front", "requeued")] == [2, 2]
+
+
+def test_what_was_read_ahead_for_the_project_used_longest_ago_is_read_again() -> None:
+    shelf = Shelf(1_000)
+    for number in range(MANY):
+        shelf.put(f"p{number}", [opened(project=f"p{number}")], NOW)
+    assert shelf.take("p0", 1, NOW) == []
+    assert len(shelf.take(f"p{MANY - 1}", 1, NOW)) == 1

@@ -3,98 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from annostream_annotate.domain.project import Wish, create
 from annostream_annotate.domain.queue import LEAST_WINDOW, Cursor, Segment, begin, random_start, window
 from annostream_annotate.domain.task import SlotState, TaskState
-from annostream_annotate.ports import TaskFact
 from annostream_annotate.use_cases.at_work import People
-from annostream_annotate.use_cases.known_projects import KnownProjects
-from annostream_annotate.use_cases.leased_tasks import LeasedTasks
-from annostream_annotate.use_cases.leasing import Leasing
-from annostream_annotate.use_cases.queue import SWEEP_PAGE, SWEEP_PAGES, Queue
-from annostream_annotate.use_cases.results import Received, Results
-from annostream_annotate.use_cases.submitting import Sent, Submitting, Taken
-from tests.fakes.annotate import (
-    MemoryAnnouncements,
-    MemoryCursors,
-    MemoryDrafts,
-    MemoryHistory,
-    MemoryProjects,
-    MemoryResults,
-    MemoryTasks,
-)
-from tests.unit.annotate.made import NOW, PROJECT, SCHEMA, opened
+from annostream_annotate.use_cases.queue import SWEEP_PAGE, SWEEP_PAGES
+from tests.unit.annotate.desk import Desk
+from tests.unit.annotate.made import NOW, PROJECT
 
 # Two looks at the queue (each the requeued, two segments and their pages), what one holds, and the sweep.
 MOST_KEYS = 2 * (16 + 2 * (34 + SWEEP_PAGES * SWEEP_PAGE)) + 64 + 2 * SWEEP_PAGES * SWEEP_PAGE
-
-
-class Desk:
-    """Annotate's use cases over memory, with a clock that a test moves."""
-
-    def __init__(
-        self, slots: int, *, seed: int = 0, cache_seconds: float = 0, tasks: MemoryTasks | None = None
-    ) -> None:
-        self.now: datetime = NOW
-        self.tasks = tasks or MemoryTasks()
-        projects = MemoryProjects()
-        wish = Wish("냥이", SCHEMA, slots)
-        projects.rows[PROJECT] = create(PROJECT, wish, created_by="", now=NOW).project
-        self.slots, self.ranks = slots, 0
-        known = KnownProjects(projects, self.clock, cache_seconds=1)
-        self.queue = Queue(
-            self.tasks,
-            MemoryCursors(),
-            People(300),
-            random.Random(seed).random,
-            front_cache_seconds=cache_seconds,
-            empty_cache_seconds=cache_seconds,
-        )
-        leased = LeasedTasks()
-        self.leasing = Leasing(
-            self.tasks, MemoryDrafts(), known, self.queue, leased, self.clock, lease_seconds=60, max_leases=64
-        )
-        results = Results(MemoryResults(), max_inline_bytes=100, max_bytes=1000)
-        self.submitting = Submitting(
-            self.tasks,
-            MemoryDrafts(),
-            MemoryHistory(),
-            results,
-            known,
-            leased,
-            MemoryAnnouncements(),
-            self.clock,
-            lambda _: {},
-        )
-
-    def clock(self) -> datetime:
-        return self.now
-
-    def open(self, count: int) -> None:
-        for rank in range(self.ranks, self.ranks + count):
-            self.open_at(rank)
-        self.ranks += count
-
-    def open_at(self, rank: int) -> None:
-        task = opened(rank, slots=self.slots, rank=rank)
-        self.tasks.rows[task.id] = task
-
-    async def lease(self, who: str, count: int = 1) -> list[tuple[str, int]]:
-        leased = await self.leasing.next_tasks(PROJECT, who, count, request_id="")
-        return [(one.task.id, one.task.slots[one.slot].token) for one in leased]
-
-    async def submit(self, who: str, task: str, token: int) -> bool:
-        sent = Sent(who, Received(b"", ()), 0, "")
-        return isinstance(await self.submitting.submit(PROJECT, task, token, sent), Taken)
 
 
 class People4Tasks(RuleBasedStateMachine):
@@ -226,18 +151,16 @@ async def test_a_task_taken_out_of_turn_moves_no_cursor() -> None:
     assert desk.tasks.rows[second].rank < LEAST_WINDOW
 
 
-class _SlowTasks(MemoryTasks):
+async def _slowly() -> None:
     """Lets others look while a lease is written, as a server does."""
-
-    async def save(self, fact: TaskFact) -> bool:
-        for _ in range(20):
-            await asyncio.sleep(0)
-        return await super().save(fact)
+    for _ in range(20):
+        await asyncio.sleep(0)
 
 
 async def test_a_task_that_another_call_leases_right_now_still_has_its_other_slots() -> None:
-    desk = Desk(3, tasks=_SlowTasks())
+    desk = Desk(3)
     desk.open(1)
+    desk.tasks.always = _slowly
     leased = await asyncio.gather(*(desk.lease(who) for who in ("yumi", "soon", "lenga", "bora")))
     assert sorted(len(of_one) for of_one in leased) == [0, 1, 1, 1]
 
@@ -262,3 +185,61 @@ def test_a_cursor_turns_to_what_it_left_behind() -> None:
     assert far.passed(Segment.BEHIND, 12).behind == 13
     assert far.exhausted(Segment.BEHIND).order(32) == (Segment.AHEAD,)
     assert far.exhausted(Segment.AHEAD) == far
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+async def test_a_project_without_tasks_hands_out_nothing(slots: int) -> None:
+    assert await Desk(slots).lease("yumi") == []
+
+
+async def test_who_has_done_hundreds_out_of_turn_comes_to_the_next_in_a_few_calls() -> None:
+    desk = Desk(2)
+    desk.open(400)
+    for task in list(desk.tasks.rows)[:399]:
+        assert await desk.submit("yumi", task, await desk.choose("yumi", task))
+    last = list(desk.tasks.rows)[-1]
+    calls = [await desk.lease("yumi") for _ in range(3)]
+    assert [task for call in calls for task, _ in call] == [last]
+
+
+async def test_a_task_found_by_the_sweep_and_lost_to_another_is_not_tried_for_ever() -> None:
+    desk = Desk(2)
+    for rank in range(40):
+        if rank != 5:
+            desk.open_at(rank)
+    while taken := await desk.lease("yumi", 8):
+        for task, token in taken:
+            await desk.submit("yumi", task, token)
+    late = desk.open_at(5)
+
+    async def other() -> None:
+        desk.tasks.rows[late] = replace(desk.tasks.rows[late], version=desk.tasks.rows[late].version + 1)
+
+    desk.tasks.always = other
+    assert await desk.lease("yumi") == []
+    desk.tasks.always = None
+    assert [task for task, _ in await desk.lease("yumi")] == [late]
+
+
+async def test_who_comes_when_only_what_was_given_back_is_left_gets_it() -> None:
+    desk = Desk(2)
+    task = desk.open(1)
+    token = await desk.choose("yumi", task)
+    await desk.choose("soon", task)
+    await desk.leasing.release(PROJECT, "yumi", [(task, token)])
+    assert [task for task, _ in await desk.lease("lenga")] == [task]
+
+
+async def test_what_lies_deep_among_the_tasks_that_came_back_is_found() -> None:
+    desk = Desk(2, max_leases=100)
+    desk.open(72)
+    tasks = list(desk.tasks.rows)
+    for number, task in enumerate(tasks):
+        who = "soon" if number < 70 else "lenga"
+        assert await desk.submit(who, task, await desk.choose(who, task))
+    for task in tasks:
+        token = await desk.choose("yumi", task)
+        await desk.leasing.release(PROJECT, "yumi", [(task, token)])
+        desk.now += timedelta(milliseconds=1)
+    calls = [await desk.lease("soon") for _ in range(4)]
+    assert {task for call in calls for task, _ in call} == set(tasks[70:])

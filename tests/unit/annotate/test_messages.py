@@ -1,0 +1,189 @@
+"""The border of annotate: what is announced of each fact, and what comes in and goes out."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import replace
+
+import pytest
+
+from annostream.annotate.v1 import annotate_service_pb2 as api
+from annostream.annotate.v1 import annotation_pb2, events_pb2, project_pb2
+from annostream.ingest.v1 import asset_pb2
+from annostream.ingest.v1 import events_pb2 as ingest_events
+from annostream_annotate import messages
+from annostream_annotate.domain.annotation import AnnotationSubmitted, Work, submit
+from annostream_annotate.domain.label_schema import Shape
+from annostream_annotate.domain.lease import LeasesChanged, TaskLeased, lease
+from annostream_annotate.domain.project import ProjectChanged, ProjectCreated, ProjectState, Wish, create
+from annostream_annotate.domain.result import Box, Polygon
+from annostream_annotate.domain.task import (
+    AssetNoted,
+    Draft,
+    InlineResult,
+    ResultReference,
+    Task,
+    TaskAsset,
+    TaskCompleted,
+    TaskOpened,
+    TaskReopened,
+    TaskState,
+    TaskWithdrawn,
+)
+from annostream_kit.errors import InvalidArgument
+from annostream_kit.events import Event, event_of
+from tests.unit.annotate.desk import box
+from tests.unit.annotate.made import LATER, NOW, SCHEMA, opened
+
+MADE = create("p", Wish("냥이", SCHEMA, 2), created_by="", now=NOW).project
+
+
+EMPTY = InlineResult(b"")
+
+
+def held(task: Task, who: str = "yumi") -> Task:
+    fact = lease(task, who, request_id="", now=NOW, until=LATER)
+    assert isinstance(fact, TaskLeased)
+    return fact.task
+
+
+def submitted(task: Task, content: InlineResult | ResultReference = EMPTY) -> AnnotationSubmitted:
+    fact = submit(held(task), Work("yumi", content, 1, 5, ""), task.token + 1, now=NOW)
+    assert isinstance(fact, AnnotationSubmitted)
+    return fact
+
+
+def kinds(events: list[Event]) -> list[str]:
+    return [event.type.rpartition(".")[2] for event in events]
+
+
+@pytest.mark.parametrize(
+    ("fact", "announced"),
+    [
+        (ProjectCreated(MADE), ["ProjectCreated"]),
+        (ProjectChanged(MADE), ["ProjectChanged"]),
+        (TaskOpened(opened()), ["TaskOpened"]),
+        (TaskReopened(opened()), ["TaskReopened"]),
+        (TaskCompleted(opened()), ["TaskCompleted"]),
+        (TaskWithdrawn(opened()), ["TaskWithdrawn"]),
+        (submitted(opened(slots=2)), ["AnnotationSubmitted"]),
+        (submitted(opened()), ["AnnotationSubmitted", "TaskCompleted"]),
+        (TaskLeased(held(opened()), 0), []),
+        (LeasesChanged(opened()), []),
+        (AssetNoted(opened()), []),
+    ],
+    ids=lambda value: type(value).__name__ if not isinstance(value, list) else "",
+)
+def test_each_fact_is_announced_under_its_own_name(fact: messages.events.Fact, announced: list[str]) -> None:
+    assert kinds(messages.events_of(fact)) == announced
+
+
+def test_the_submit_that_completes_a_task_tells_it_open_first_and_each_event_has_a_greater_revision() -> None:
+    first, last = messages.events_of(submitted(opened()))
+    wire = events_pb2.AnnotationSubmitted.FromString(first.data)
+    assert wire.annotation == wire.task.annotations[0].name
+    assert (messages.state_after(first), messages.state_after(last)) == (TaskState.OPEN, TaskState.COMPLETED)
+    assert (first.revision, last.revision) == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("task", "told"),
+    [
+        (opened(), "TaskOpened"),
+        (submitted(opened(slots=2)).task, "AnnotationSubmitted"),
+        (submitted(opened()).task, "TaskCompleted"),
+        (replace(opened(), state=TaskState.WITHDRAWN), "TaskWithdrawn"),
+    ],
+)
+def test_what_a_task_is_now_is_announced_again_at_the_revision_that_it_has(task: Task, told: str) -> None:
+    event = messages.current_task_event(task)
+    assert (kinds([event]), event.subject, event.revision) == ([told], task.name, task.revision)
+    assert messages.state_after(event) is task.state
+
+
+def test_what_a_project_is_now_is_announced_again_at_the_revision_that_it_has() -> None:
+    event = messages.current_project_event(MADE)
+    assert (kinds([event]), event.subject, event.revision) == (["ProjectChanged"], "projects/p", 1)
+
+
+@pytest.mark.parametrize("kind", ["AssetIngested", "AssetDeleted", "AssetPurged"])
+def test_the_asset_is_read_from_each_event_of_ingest_and_a_broken_one_is_refused(kind: str) -> None:
+    image = asset_pb2.Image(width=4, height=3)
+    asset = asset_pb2.Asset(name="projects/p/assets/a", path="1.jpg", image=image)
+    message = getattr(ingest_events, kind)(asset=asset)
+    event = event_of(message, source="", subject=asset.name, revision=1, time=NOW)
+    found = messages.task_asset_from_wire(messages.asset_of(event), name=event.subject)
+    assert found == TaskAsset("projects/p/assets/a", "1.jpg", 4, 3)
+    with pytest.raises(InvalidArgument, match="MALFORMED_EVENT"):
+        messages.asset_of(replace(event, data=b"\xff"))
+
+
+def test_a_project_that_goes_out_comes_back_as_the_wish_that_it_is() -> None:
+    archived = replace(MADE, state=ProjectState.ARCHIVED, keep_location=True)
+    wire = messages.project_to_wire(archived)
+    assert messages.wish_from_wire(wire) == Wish("냥이", SCHEMA, 2, keep_location=True, state=ProjectState.ARCHIVED)
+    assert [control.shape for control in messages.schema_from_wire(wire.label_schema).controls] == list(Shape)
+
+
+def test_a_project_that_is_asked_for_is_active_whatever_its_name() -> None:
+    request = api.CreateProjectRequest(display_name="냥이", annotations_per_task=3, keep_location=True)
+    assert messages.wish_from_request(request) == Wish("냥이", annotations_per_task=3, keep_location=True)
+
+
+def test_a_control_of_no_kind_is_refused_by_its_id() -> None:
+    with pytest.raises(InvalidArgument, match=r"INVALID_LABEL_SCHEMA.*'c'"):
+        messages.schema_from_wire(project_pb2.LabelSchema(controls=[project_pb2.Control(id="c")]))
+
+
+def test_a_name_to_search_for_is_compared_in_nfc() -> None:
+    decomposed = unicodedata.normalize("NFD", "냥이")
+    assert decomposed != "냥이"
+    assert messages.nfc(f" {decomposed} ") == "냥이"
+
+
+def test_regions_without_an_id_get_one_that_no_other_has_and_unknown_origins_are_human() -> None:
+    result = annotation_pb2.Result(regions=[box(region="r2"), box(), box(region="r1"), box(region="r3-2"), box()])
+    kept = annotation_pb2.Result.FromString(messages.tidy_result(result))
+    ids = [region.id for region in kept.regions]
+    assert len(set(ids)) == 5
+    assert (ids[0], ids[2], ids[3]) == ("r2", "r1", "r3-2")
+    assert {region.origin for region in kept.regions} == {annotation_pb2.Region.ORIGIN_HUMAN}
+
+
+def test_boxes_polygons_and_regions_without_a_shape_are_read_as_such() -> None:
+    polygon = annotation_pb2.Region(polygon=annotation_pb2.Polygon(points=[0, 0, 1, 0, 1, 1]), score=0)
+    result = annotation_pb2.Result(regions=[box(), polygon, annotation_pb2.Region(label_ids=["l1"])])
+    regions = messages.regions_from_wire(result)
+    assert regions[0].shape == Box(1, 1, 10, 10)
+    assert isinstance(regions[1].shape, Polygon)
+    assert list(regions[1].shape.points) == [0, 0, 1, 0, 1, 1]
+    assert regions[2].shape is None
+    assert [region.score for region in regions] == [None, 0, None]
+
+
+def test_only_leases_that_still_hold_are_shown_and_annotations_can_be_left_out() -> None:
+    task = held(submitted(opened(slots=3)).task, "soon")
+    assert [lease.annotator for lease in messages.task_with_leases(task, NOW).leases] == ["soon"]
+    assert list(messages.task_with_leases(task, LATER).leases) == []
+    assert list(messages.task_to_wire(messages.without_annotations(task)).annotations) == []
+
+
+def test_an_empty_result_is_an_answer_and_a_large_one_is_a_reference() -> None:
+    empty = messages.task_to_wire(submitted(opened()).task).annotations[0]
+    assert empty.HasField("result")
+    reference = ResultReference("k", "0a", 700, 9)
+    large = messages.task_to_wire(submitted(opened(), reference).task).annotations[0]
+    assert not large.HasField("result")
+    assert large.reference == messages.reference_to_wire(reference)
+    assert (large.reference.key, large.reference.size_bytes, large.reference.region_count) == ("k", 700, 9)
+
+
+def test_a_draft_shows_its_regions_wherever_they_lay() -> None:
+    data = annotation_pb2.Result(regions=[box(region="r1")]).SerializeToString()
+    draft = messages.draft_to_wire(Draft("p", "t", "yumi", ResultReference("k", "0a", 7, 1), NOW), data)
+    assert (draft.task, draft.result.regions[0].id) == ("projects/p/tasks/t", "r1")
+
+
+def test_a_list_of_tasks_may_name_no_state() -> None:
+    assert messages.task_state_from_wire(0) is None
+    assert {messages.task_state_from_wire(messages.task_state_to_wire(state)) for state in TaskState} == set(TaskState)

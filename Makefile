@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 READY := $(VENV)/.ready
-DISTRIBUTIONS := proto libs/kit libs/imaging libs/sdk services/ingest services/annotate services/export deploy/embedded
+DISTRIBUTIONS := proto libs/kit libs/imaging libs/sdk services/ingest services/annotate services/export services/gateway deploy/embedded
 EDITABLE := $(foreach d,$(DISTRIBUTIONS),-e ./$(d))
 # Compare the contract with the last release when there is one, else with the branch that everyone builds on.
 AGAINST ?= $(shell git describe --tags --abbrev=0 2>/dev/null || echo main)

@@ -14,6 +14,7 @@ from google.rpc import status_pb2
 
 ROOT = Path(__file__).resolve().parent
 GENERATED = ROOT / "gen" / "annostream"
+_KEPT_SUFFIXES = frozenset({".py", ".pyi", ".typed", ".binpb"})
 
 
 def includes(source: Path) -> list[str]:
@@ -34,7 +35,11 @@ def protoc(source: Path, *arguments: str) -> None:
 
 
 def generate(into: Path) -> None:
-    """Writes messages, stubs and typed stubs of gRPC under `into`, and makes every folder a typed package."""
+    """Writes messages, stubs and typed stubs of gRPC under `into`, and makes every folder a typed package.
+
+    Our own descriptors go with them, with their comments, which the generated Python leaves out: the gateway's routes
+    and their documents are made from these.
+    """
     into.mkdir(parents=True, exist_ok=True)
     protoc(
         ROOT,
@@ -43,6 +48,7 @@ def generate(into: Path) -> None:
         f"--mypy_out=quiet:{into}",
         f"--mypy_grpc_out=quiet:{into}",
     )
+    protoc(ROOT, f"--descriptor_set_out={into / 'annostream' / 'contract.binpb'}", "--include_source_info")
     for folder in [into / "annostream", *(path for path in (into / "annostream").rglob("*") if path.is_dir())]:
         if folder.name != "__pycache__":
             (folder / "__init__.py").touch()
@@ -55,14 +61,15 @@ def descriptor_image(source: Path, into: Path) -> Path:
     return image
 
 
+def written(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.suffix in _KEPT_SUFFIXES}
+
+
 def is_current() -> bool:
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder)
         generate(fresh)
-        names = {str(p.relative_to(fresh / "annostream")) for p in (fresh / "annostream").rglob("*.py*") if p.is_file()}
-        kept = {
-            str(p.relative_to(GENERATED)) for p in GENERATED.rglob("*.py*") if p.suffix in {".py", ".pyi", ".typed"}
-        }
+        names, kept = written(fresh / "annostream"), written(GENERATED)
         _, differing, missing = filecmp.cmpfiles(fresh / "annostream", GENERATED, names, shallow=False)
         return names == kept and not differing and not missing
 

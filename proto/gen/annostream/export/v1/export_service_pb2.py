@@ -24,62 +24,85 @@ _sym_db = _symbol_database.Default()
 
 from annostream.export.v1 import export_pb2 as annostream_dot_export_dot_v1_dot_export__pb2
 from annostream.export.v1 import snapshot_pb2 as annostream_dot_export_dot_v1_dot_snapshot__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)annostream/export/v1/export_service.proto\x12\x14\x61nnostream.export.v1\x1a!annostream/export/v1/export.proto\x1a#annostream/export/v1/snapshot.proto\x1a\x1fgoogle/protobuf/timestamp.proto\";\n\x15\x43reateSnapshotRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"J\n\x16\x43reateSnapshotResponse\x12\x30\n\x08snapshot\x18\x01 \x01(\x0b\x32\x1e.annostream.export.v1.Snapshot\"\"\n\x12GetSnapshotRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"G\n\x13GetSnapshotResponse\x12\x30\n\x08snapshot\x18\x01 \x01(\x0b\x32\x1e.annostream.export.v1.Snapshot\"M\n\x14ListSnapshotsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"c\n\x15ListSnapshotsResponse\x12\x31\n\tsnapshots\x18\x01 \x03(\x0b\x32\x1e.annostream.export.v1.Snapshot\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"$\n\x14WatchSnapshotRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"{\n\x15WatchSnapshotResponse\x12\x30\n\x08snapshot\x18\x01 \x01(\x0b\x32\x1e.annostream.export.v1.Snapshot\x12\x30\n\x08progress\x18\x02 \x01(\x0b\x32\x1e.annostream.export.v1.Progress\"\xe0\x01\n\x13\x43reateExportRequest\x12\x10\n\x08snapshot\x18\x01 \x01(\t\x12\x33\n\x06\x66ormat\x18\x02 \x01(\x0e\x32#.annostream.export.v1.Export.Format\x12\x33\n\x06images\x18\x03 \x01(\x0e\x32#.annostream.export.v1.Export.Images\x12\x39\n\tpackaging\x18\x04 \x01(\x0e\x32&.annostream.export.v1.Export.Packaging\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"D\n\x14\x43reateExportResponse\x12,\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x1c.annostream.export.v1.Export\" \n\x10GetExportRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"A\n\x11GetExportResponse\x12,\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x1c.annostream.export.v1.Export\"K\n\x12ListExportsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"]\n\x13ListExportsResponse\x12-\n\x07\x65xports\x18\x01 \x03(\x0b\x32\x1c.annostream.export.v1.Export\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12WatchExportRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"C\n\x13WatchExportResponse\x12,\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x1c.annostream.export.v1.Export\"K\n\x14GetExportUrlsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\xee\x01\n\x15GetExportUrlsResponse\x12\x41\n\x04urls\x18\x01 \x03(\x0b\x32\x33.annostream.export.v1.GetExportUrlsResponse.FileUrl\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1aH\n\x07\x46ileUrl\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x0e\n\x06sha256\x18\x04 \x01(\t\"\x19\n\x17RebuildReadModelRequest\"\x8d\x01\n\x18RebuildReadModelResponse\x12\x14\n\x0crecords_read\x18\x01 \x01(\x03\x12\x15\n\rrecords_total\x18\x02 \x01(\x03\x12\x15\n\rdigest_before\x18\x03 \x01(\t\x12\x14\n\x0c\x64igest_after\x18\x04 \x01(\t\x12\x17\n\x0frecords_skipped\x18\x05 \x01(\x03\")\n\x16RepublishEventsRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\",\n\x17RepublishEventsResponse\x12\x11\n\tannounced\x18\x01 \x01(\x03\x32\x94\t\n\rExportService\x12k\n\x0e\x43reateSnapshot\x12+.annostream.export.v1.CreateSnapshotRequest\x1a,.annostream.export.v1.CreateSnapshotResponse\x12\x62\n\x0bGetSnapshot\x12(.annostream.export.v1.GetSnapshotRequest\x1a).annostream.export.v1.GetSnapshotResponse\x12h\n\rListSnapshots\x12*.annostream.export.v1.ListSnapshotsRequest\x1a+.annostream.export.v1.ListSnapshotsResponse\x12j\n\rWatchSnapshot\x12*.annostream.export.v1.WatchSnapshotRequest\x1a+.annostream.export.v1.WatchSnapshotResponse0\x01\x12\x65\n\x0c\x43reateExport\x12).annostream.export.v1.CreateExportRequest\x1a*.annostream.export.v1.CreateExportResponse\x12\\\n\tGetExport\x12&.annostream.export.v1.GetExportRequest\x1a\'.annostream.export.v1.GetExportResponse\x12\x62\n\x0bListExports\x12(.annostream.export.v1.ListExportsRequest\x1a).annostream.export.v1.ListExportsResponse\x12\x64\n\x0bWatchExport\x12(.annostream.export.v1.WatchExportRequest\x1a).annostream.export.v1.WatchExportResponse0\x01\x12h\n\rGetExportUrls\x12*.annostream.export.v1.GetExportUrlsRequest\x1a+.annostream.export.v1.GetExportUrlsResponse\x12s\n\x10RebuildReadModel\x12-.annostream.export.v1.RebuildReadModelRequest\x1a..annostream.export.v1.RebuildReadModelResponse0\x01\x12n\n\x0fRepublishEvents\x12,.annostream.export.v1.RepublishEventsRequest\x1a-.annostream.export.v1.RepublishEventsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)annostream/export/v1/export_service.proto\x12\x14\x61nnostream.export.v1\x1a!annostream/export/v1/export.proto\x1a#annostream/export/v1/snapshot.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\";\n\x15\x43reateSnapshotRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"J\n\x16\x43reateSnapshotResponse\x12\x30\n\x08snapshot\x18\x01 \x01(\x0b\x32\x1e.annostream.export.v1.Snapshot\"\"\n\x12GetSnapshotRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"G\n\x13GetSnapshotResponse\x12\x30\n\x08snapshot\x18\x01 \x01(\x0b\x32\x1e.annostream.export.v1.Snapshot\"M\n\x14ListSnapshotsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"c\n\x15ListSnapshotsResponse\x12\x31\n\tsnapshots\x18\x01 \x03(\x0b\x32\x1e.annostream.export.v1.Snapshot\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"$\n\x14WatchSnapshotRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"{\n\x15WatchSnapshotResponse\x12\x30\n\x08snapshot\x18\x01 \x01(\x0b\x32\x1e.annostream.export.v1.Snapshot\x12\x30\n\x08progress\x18\x02 \x01(\x0b\x32\x1e.annostream.export.v1.Progress\"\xe0\x01\n\x13\x43reateExportRequest\x12\x10\n\x08snapshot\x18\x01 \x01(\t\x12\x33\n\x06\x66ormat\x18\x02 \x01(\x0e\x32#.annostream.export.v1.Export.Format\x12\x33\n\x06images\x18\x03 \x01(\x0e\x32#.annostream.export.v1.Export.Images\x12\x39\n\tpackaging\x18\x04 \x01(\x0e\x32&.annostream.export.v1.Export.Packaging\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"D\n\x14\x43reateExportResponse\x12,\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x1c.annostream.export.v1.Export\" \n\x10GetExportRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"A\n\x11GetExportResponse\x12,\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x1c.annostream.export.v1.Export\"K\n\x12ListExportsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"]\n\x13ListExportsResponse\x12-\n\x07\x65xports\x18\x01 \x03(\x0b\x32\x1c.annostream.export.v1.Export\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12WatchExportRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"C\n\x13WatchExportResponse\x12,\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x1c.annostream.export.v1.Export\"K\n\x14GetExportUrlsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\xee\x01\n\x15GetExportUrlsResponse\x12\x41\n\x04urls\x18\x01 \x03(\x0b\x32\x33.annostream.export.v1.GetExportUrlsResponse.FileUrl\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1aH\n\x07\x46ileUrl\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x0e\n\x06sha256\x18\x04 \x01(\t\"\x19\n\x17RebuildReadModelRequest\"\x8d\x01\n\x18RebuildReadModelResponse\x12\x14\n\x0crecords_read\x18\x01 \x01(\x03\x12\x15\n\rrecords_total\x18\x02 \x01(\x03\x12\x15\n\rdigest_before\x18\x03 \x01(\t\x12\x14\n\x0c\x64igest_after\x18\x04 \x01(\t\x12\x17\n\x0frecords_skipped\x18\x05 \x01(\x03\")\n\x16RepublishEventsRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\",\n\x17RepublishEventsResponse\x12\x11\n\tannounced\x18\x01 \x01(\x03\x32\xba\r\n\rExportService\x12\x9d\x01\n\x0e\x43reateSnapshot\x12+.annostream.export.v1.CreateSnapshotRequest\x1a,.annostream.export.v1.CreateSnapshotResponse\"0\x82\xd3\xe4\x93\x02*\"%/api/v1/{parent=projects/*}/snapshots:\x01*\x12\x91\x01\n\x0bGetSnapshot\x12(.annostream.export.v1.GetSnapshotRequest\x1a).annostream.export.v1.GetSnapshotResponse\"-\x82\xd3\xe4\x93\x02\'\x12%/api/v1/{name=projects/*/snapshots/*}\x12\x97\x01\n\rListSnapshots\x12*.annostream.export.v1.ListSnapshotsRequest\x1a+.annostream.export.v1.ListSnapshotsResponse\"-\x82\xd3\xe4\x93\x02\'\x12%/api/v1/{parent=projects/*}/snapshots\x12\x9f\x01\n\rWatchSnapshot\x12*.annostream.export.v1.WatchSnapshotRequest\x1a+.annostream.export.v1.WatchSnapshotResponse\"3\x82\xd3\xe4\x93\x02-\x12+/api/v1/{name=projects/*/snapshots/*}:watch0\x01\x12\xa3\x01\n\x0c\x43reateExport\x12).annostream.export.v1.CreateExportRequest\x1a*.annostream.export.v1.CreateExportResponse\"<\x82\xd3\xe4\x93\x02\x36\"1/api/v1/{snapshot=projects/*/snapshots/*}/exports:\x01*\x12\x89\x01\n\tGetExport\x12&.annostream.export.v1.GetExportRequest\x1a\'.annostream.export.v1.GetExportResponse\"+\x82\xd3\xe4\x93\x02%\x12#/api/v1/{name=projects/*/exports/*}\x12\x8f\x01\n\x0bListExports\x12(.annostream.export.v1.ListExportsRequest\x1a).annostream.export.v1.ListExportsResponse\"+\x82\xd3\xe4\x93\x02%\x12#/api/v1/{parent=projects/*}/exports\x12\x97\x01\n\x0bWatchExport\x12(.annostream.export.v1.WatchExportRequest\x1a).annostream.export.v1.WatchExportResponse\"1\x82\xd3\xe4\x93\x02+\x12)/api/v1/{name=projects/*/exports/*}:watch0\x01\x12\x9a\x01\n\rGetExportUrls\x12*.annostream.export.v1.GetExportUrlsRequest\x1a+.annostream.export.v1.GetExportUrlsResponse\"0\x82\xd3\xe4\x93\x02*\x12(/api/v1/{name=projects/*/exports/*}:urls\x12\xa0\x01\n\x10RebuildReadModel\x12-.annostream.export.v1.RebuildReadModelRequest\x1a..annostream.export.v1.RebuildReadModelResponse\"+\x82\xd3\xe4\x93\x02%\" /api/v1/exports:rebuildReadModel:\x01*0\x01\x12\x9a\x01\n\x0fRepublishEvents\x12,.annostream.export.v1.RepublishEventsRequest\x1a-.annostream.export.v1.RepublishEventsResponse\"*\x82\xd3\xe4\x93\x02$\"\x1f/api/v1/exports:republishEvents:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'annostream.export.v1.export_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CREATESNAPSHOTREQUEST']._serialized_start=172
-  _globals['_CREATESNAPSHOTREQUEST']._serialized_end=231
-  _globals['_CREATESNAPSHOTRESPONSE']._serialized_start=233
-  _globals['_CREATESNAPSHOTRESPONSE']._serialized_end=307
-  _globals['_GETSNAPSHOTREQUEST']._serialized_start=309
-  _globals['_GETSNAPSHOTREQUEST']._serialized_end=343
-  _globals['_GETSNAPSHOTRESPONSE']._serialized_start=345
-  _globals['_GETSNAPSHOTRESPONSE']._serialized_end=416
-  _globals['_LISTSNAPSHOTSREQUEST']._serialized_start=418
-  _globals['_LISTSNAPSHOTSREQUEST']._serialized_end=495
-  _globals['_LISTSNAPSHOTSRESPONSE']._serialized_start=497
-  _globals['_LISTSNAPSHOTSRESPONSE']._serialized_end=596
-  _globals['_WATCHSNAPSHOTREQUEST']._serialized_start=598
-  _globals['_WATCHSNAPSHOTREQUEST']._serialized_end=634
-  _globals['_WATCHSNAPSHOTRESPONSE']._serialized_start=636
-  _globals['_WATCHSNAPSHOTRESPONSE']._serialized_end=759
-  _globals['_CREATEEXPORTREQUEST']._serialized_start=762
-  _globals['_CREATEEXPORTREQUEST']._serialized_end=986
-  _globals['_CREATEEXPORTRESPONSE']._serialized_start=988
-  _globals['_CREATEEXPORTRESPONSE']._serialized_end=1056
-  _globals['_GETEXPORTREQUEST']._serialized_start=1058
-  _globals['_GETEXPORTREQUEST']._serialized_end=1090
-  _globals['_GETEXPORTRESPONSE']._serialized_start=1092
-  _globals['_GETEXPORTRESPONSE']._serialized_end=1157
-  _globals['_LISTEXPORTSREQUEST']._serialized_start=1159
-  _globals['_LISTEXPORTSREQUEST']._serialized_end=1234
-  _globals['_LISTEXPORTSRESPONSE']._serialized_start=1236
-  _globals['_LISTEXPORTSRESPONSE']._serialized_end=1329
-  _globals['_WATCHEXPORTREQUEST']._serialized_start=1331
-  _globals['_WATCHEXPORTREQUEST']._serialized_end=1365
-  _globals['_WATCHEXPORTRESPONSE']._serialized_start=1367
-  _globals['_WATCHEXPORTRESPONSE']._serialized_end=1434
-  _globals['_GETEXPORTURLSREQUEST']._serialized_start=1436
-  _globals['_GETEXPORTURLSREQUEST']._serialized_end=1511
-  _globals['_GETEXPORTURLSRESPONSE']._serialized_start=1514
-  _globals['_GETEXPORTURLSRESPONSE']._serialized_end=1752
-  _globals['_GETEXPORTURLSRESPONSE_FILEURL']._serialized_start=1680
-  _globals['_GETEXPORTURLSRESPONSE_FILEURL']._serialized_end=1752
-  _globals['_REBUILDREADMODELREQUEST']._serialized_start=1754
-  _globals['_REBUILDREADMODELREQUEST']._serialized_end=1779
-  _globals['_REBUILDREADMODELRESPONSE']._serialized_start=1782
-  _globals['_REBUILDREADMODELRESPONSE']._serialized_end=1923
-  _globals['_REPUBLISHEVENTSREQUEST']._serialized_start=1925
-  _globals['_REPUBLISHEVENTSREQUEST']._serialized_end=1966
-  _globals['_REPUBLISHEVENTSRESPONSE']._serialized_start=1968
-  _globals['_REPUBLISHEVENTSRESPONSE']._serialized_end=2012
-  _globals['_EXPORTSERVICE']._serialized_start=2015
-  _globals['_EXPORTSERVICE']._serialized_end=3187
+  _globals['_EXPORTSERVICE'].methods_by_name['CreateSnapshot']._loaded_options = None
+  _globals['_EXPORTSERVICE'].methods_by_name['CreateSnapshot']._serialized_options = b'\202\323\344\223\002*\"%/api/v1/{parent=projects/*}/snapshots:\001*'
+  _globals['_EXPORTSERVICE'].methods_by_name['GetSnapshot']._loaded_options = None
+  _globals['_EXPORTSERVICE'].methods_by_name['GetSnapshot']._serialized_options = b'\202\323\344\223\002\'\022%/api/v1/{name=projects/*/snapshots/*}'
+  _globals['_EXPORTSERVICE'].methods_by_name['ListSnapshots']._loaded_options = None
+  _globals['_EXPORTSERVICE'].methods_by_name['ListSnapshots']._serialized_options = b'\202\323\344\223\002\'\022%/api/v1/{parent=projects/*}/snapshots'
+  _globals['_EXPORTSERVICE'].methods_by_name['WatchSnapshot']._loaded_options = None
+  _globals['_EXPORTSERVICE'].methods_by_name['WatchSnapshot']._serialized_options = b'\202\323\344\223\002-\022+/api/v1/{name=projects/*/snapshots/*}:watch'
+  _globals['_EXPORTSERVICE'].methods_by_name['CreateExport']._loaded_options = None
+  _globals['_EXPORTSERVICE'].methods_by_name['CreateExport']._serialized_options = b'\202\323\344\223\0026\"1/api/v1/{snapshot=projects/*/snapshots/*}/exports:\001*'
+  _globals['_EXPORTSERVICE'].methods_by_name['GetExport']._loaded_options = None
+  _globals['_EXPORTSERVICE'].methods_by_name['GetExport']._serialized_options = b'\202\323\344\223\002%\022#/api/v1/{name=projects/*/exports/*}'
+  _globals['_EXPORTSERVICE'].methods_by_name['ListExports']._loaded_options = None
+  _globals['_EXPORTSERVICE'].methods_by_name['ListExports']._serialized_options = b'\202\323\344\223\002%\022#/api/v1/{parent=projects/*}/exports'
+  _globals['_EXPORTSERVICE'].methods_by_name['WatchExport']._loaded_options = None
+  _globals['_EXPORTSERVICE'].methods_by_name['WatchExport']._serialized_options = b'\202\323\344\223\002+\022)/api/v1/{name=projects/*/exports/*}:watch'
+  _globals['_EXPORTSERVICE'].methods_by_name['GetExportUrls']._loaded_options = None
+  _globals['_EXPORTSERVICE'].methods_by_name['GetExportUrls']._serialized_options = b'\202\323\344\223\002*\022(/api/v1/{name=projects/*/exports/*}:urls'
+  _globals['_EXPORTSERVICE'].methods_by_name['RebuildReadModel']._loaded_options = None
+  _globals['_EXPORTSERVICE'].methods_by_name['RebuildReadModel']._serialized_options = b'\202\323\344\223\002%\" /api/v1/exports:rebuildReadModel:\001*'
+  _globals['_EXPORTSERVICE'].methods_by_name['RepublishEvents']._loaded_options = None
+  _globals['_EXPORTSERVICE'].methods_by_name['RepublishEvents']._serialized_options = b'\202\323\344\223\002$\"\037/api/v1/exports:republishEvents:\001*'
+  _globals['_CREATESNAPSHOTREQUEST']._serialized_start=202
+  _globals['_CREATESNAPSHOTREQUEST']._serialized_end=261
+  _globals['_CREATESNAPSHOTRESPONSE']._serialized_start=263
+  _globals['_CREATESNAPSHOTRESPONSE']._serialized_end=337
+  _globals['_GETSNAPSHOTREQUEST']._serialized_start=339
+  _globals['_GETSNAPSHOTREQUEST']._serialized_end=373
+  _globals['_GETSNAPSHOTRESPONSE']._serialized_start=375
+  _globals['_GETSNAPSHOTRESPONSE']._serialized_end=446
+  _globals['_LISTSNAPSHOTSREQUEST']._serialized_start=448
+  _globals['_LISTSNAPSHOTSREQUEST']._serialized_end=525
+  _globals['_LISTSNAPSHOTSRESPONSE']._serialized_start=527
+  _globals['_LISTSNAPSHOTSRESPONSE']._serialized_end=626
+  _globals['_WATCHSNAPSHOTREQUEST']._serialized_start=628
+  _globals['_WATCHSNAPSHOTREQUEST']._serialized_end=664
+  _globals['_WATCHSNAPSHOTRESPONSE']._serialized_start=666
+  _globals['_WATCHSNAPSHOTRESPONSE']._serialized_end=789
+  _globals['_CREATEEXPORTREQUEST']._serialized_start=792
+  _globals['_CREATEEXPORTREQUEST']._serialized_end=1016
+  _globals['_CREATEEXPORTRESPONSE']._serialized_start=1018
+  _globals['_CREATEEXPORTRESPONSE']._serialized_end=1086
+  _globals['_GETEXPORTREQUEST']._serialized_start=1088
+  _globals['_GETEXPORTREQUEST']._serialized_end=1120
+  _globals['_GETEXPORTRESPONSE']._serialized_start=1122
+  _globals['_GETEXPORTRESPONSE']._serialized_end=1187
+  _globals['_LISTEXPORTSREQUEST']._serialized_start=1189
+  _globals['_LISTEXPORTSREQUEST']._serialized_end=1264
+  _globals['_LISTEXPORTSRESPONSE']._serialized_start=1266
+  _globals['_LISTEXPORTSRESPONSE']._serialized_end=1359
+  _globals['_WATCHEXPORTREQUEST']._serialized_start=1361
+  _globals['_WATCHEXPORTREQUEST']._serialized_end=1395
+  _globals['_WATCHEXPORTRESPONSE']._serialized_start=1397
+  _globals['_WATCHEXPORTRESPONSE']._serialized_end=1464
+  _globals['_GETEXPORTURLSREQUEST']._serialized_start=1466
+  _globals['_GETEXPORTURLSREQUEST']._serialized_end=1541
+  _globals['_GETEXPORTURLSRESPONSE']._serialized_start=1544
+  _globals['_GETEXPORTURLSRESPONSE']._serialized_end=1782
+  _globals['_GETEXPORTURLSRESPONSE_FILEURL']._serialized_start=1710
+  _globals['_GETEXPORTURLSRESPONSE_FILEURL']._serialized_end=1782
+  _globals['_REBUILDREADMODELREQUEST']._serialized_start=1784
+  _globals['_REBUILDREADMODELREQUEST']._serialized_end=1809
+  _globals['_REBUILDREADMODELRESPONSE']._serialized_start=1812
+  _globals['_REBUILDREADMODELRESPONSE']._serialized_end=1953
+  _globals['_REPUBLISHEVENTSREQUEST']._serialized_start=1955
+  _globals['_REPUBLISHEVENTSREQUEST']._serialized_end=1996
+  _globals['_REPUBLISHEVENTSRESPONSE']._serialized_start=1998
+  _globals['_REPUBLISHEVENTSRESPONSE']._serialized_end=2042
+  _globals['_EXPORTSERVICE']._serialized_start=2045
+  _globals['_EXPORTSERVICE']._serialized_end=3767
 # @@protoc_insertion_point(module_scope)

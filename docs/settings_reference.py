@@ -12,11 +12,12 @@ from pydantic_core import PydanticUndefined
 from annostream_annotate.settings import Settings as AnnotateSettings
 from annostream_embedded.settings import Settings as EmbeddedSettings
 from annostream_export.settings import Settings as ExportSettings
+from annostream_gateway.settings import Settings as GatewaySettings
 from annostream_ingest.settings import Settings as IngestSettings
 from annostream_kit.settings import ServiceSettings
 
 PAGE = Path(__file__).parent / "reference" / "settings.md"
-_OWN = {"ingest": IngestSettings, "annotate": AnnotateSettings, "export": ExportSettings}
+_OWN = {"ingest": IngestSettings, "annotate": AnnotateSettings, "export": ExportSettings, "gateway": GatewaySettings}
 _HEAD = """# Settings
 
 Every setting is an environment variable; each limit has its unit in its name. This page is written by

@@ -1,0 +1,11 @@
+"""What differs by deployment for the gateway."""
+
+from __future__ import annotations
+
+from annostream_gateway.rest.settings import RestSettings
+
+
+class Settings(RestSettings):
+    """Read from the environment, prefix ANNOSTREAM_."""
+
+    service: str = "gateway"

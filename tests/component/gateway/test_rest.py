@@ -1,0 +1,153 @@
+"""REST over real services: the whole job by HTTP, and what is said where something is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import signal
+import zipfile
+
+import httpx
+import pytest
+
+from tests.component.gateway.service import Event, World, console
+from tests.end_to_end.world import photo
+
+
+def reason(answer: httpx.Response) -> tuple[int, str]:
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    return answer.status_code, answer.json()["reason"]
+
+
+async def test_the_whole_job_by_rest(world: World) -> None:
+    project = await world.project()
+    name, label = project["name"], project["labelSchema"]["controls"][0]["boxes"]["labels"][0]["id"]
+    await world.photos(name, photo(1), photo(2))
+    tasks = await world.tasks(name, 2)
+
+    urls = await world.ok("POST", f"/{name}/assets:urls", json={"names": [tasks[0]["assets"][0]["name"]]})
+    async with httpx.AsyncClient() as plain:
+        assert (await plain.get(urls["urls"][0]["imageUrl"])).content in (photo(1), photo(2))
+
+    yumi = ("yumi", "annotator")
+    for number in range(2):
+        leased = (await world.ok("POST", f"/{name}/tasks:lease", who=yumi))["tasks"][0]
+        box = {"x": 10, "y": 20.5, "width": 30, "height": 40}
+        region = {"id": "r1", "controlId": project["labelSchema"]["controls"][0]["id"], "labelIds": [label], "box": box}
+        body = {"leaseToken": leased["lease"]["token"], "result": {"regions": [region]}, "workingMilliseconds": "1200"}
+        key = {"idempotency-key": f"submit-{name}-{number}"}
+        path = f"/{leased['task']['name']}:submit"
+        done = await world.ok("POST", path, who=yumi, json=body, headers=key)
+        assert done["taskState"] == "STATE_COMPLETED"
+        assert done["annotation"]["result"]["regions"][0]["box"] == box
+        assert await world.ok("POST", path, who=yumi, json=body, headers=key) == done
+
+    assert (await world.ok("POST", f"/{name}/tasks:lease", who=yumi)) == {"tasks": []}
+    completed = await world.ok("GET", f"/{name}/tasks", params={"state": "STATE_COMPLETED", "pageSize": 1})
+    assert len(completed["tasks"]) == 1
+    rest = await world.ok(
+        "GET", f"/{name}/tasks", params={"state": "STATE_COMPLETED", "pageToken": completed["nextPageToken"]}
+    )
+    assert len(rest["tasks"]) == 1
+
+    snapshot = (await world.ok("POST", f"/{name}/snapshots"))["snapshot"]
+    body = {"format": "FORMAT_COCO", "requestId": "export-1"}
+    export = (await world.ok("POST", f"/{snapshot['name']}/exports", json=body))["export"]
+    seen = await watched(world, f"/{export['name']}:watch")
+    assert [event.name for event in seen][-1] == "end"
+    last = seen[-2].data["export"]
+    assert (last["state"], last["itemCount"], last["regionCount"]) == ("STATE_COMPLETED", "2", "2")
+    links = await world.ok("GET", f"/{export['name']}:urls")
+    async with httpx.AsyncClient() as plain:
+        data = (await plain.get(links["urls"][0]["url"])).content
+    assert any(path.endswith(".json") for path in zipfile.ZipFile(io.BytesIO(data)).namelist())
+
+
+async def watched(world: World, path: str) -> list[Event]:
+    async with asyncio.timeout(60), world.events(path) as events:
+        return [event async for event in events]
+
+
+async def test_a_repeat_with_the_same_key_makes_one_project(world: World) -> None:
+    body = {"displayName": "한 번", "labelSchema": {"controls": [{"boxes": {"labels": [{"name": "순이"}]}}]}}
+    key = {"idempotency-key": f"once-{world.gateway.port}"}
+    first = await world.ok("POST", "/projects", json=body, headers=key)
+    assert await world.ok("POST", "/projects", json=body, headers=key) == first
+
+
+async def test_if_match_holds_off_a_change_of_what_somebody_else_changed(world: World) -> None:
+    name = (await world.project())["name"]
+    read = await world.call("GET", f"/{name}")
+    tag, change = read.headers["etag"], {"project": {"displayName": "새 이름"}, "updateFields": ["display_name"]}
+    good = await world.call("PATCH", f"/{name}", json=change, headers={"if-match": tag})
+    assert good.status_code == 200, good.text
+    assert good.headers["etag"] != tag
+    change["project"] = {"displayName": "또 다른 이름"}
+    late = await world.call("PATCH", f"/{name}", json=change, headers={"if-match": tag})
+    assert reason(late) == (412, "REVISION_CONFLICT")
+    assert (await world.ok("GET", f"/{name}"))["project"]["displayName"] == "새 이름"
+
+
+async def test_refusals_of_the_services_are_problems_with_their_reasons(world: World) -> None:
+    name = (await world.project())["name"]
+    await world.photos(name, photo(3))
+    task = (await world.tasks(name, 1))[0]["name"]
+    await world.ok("POST", f"/{task}:lease", who=("yumi", "annotator"))
+    held = await world.call("POST", f"/{task}:lease", who=("rengga", "annotator"))
+    assert reason(held) == (409, "TASK_HELD")
+    assert held.json()["metadata"]["holder"] == "users/yumi"
+    assert reason(await world.call("GET", f"/{name}/tasks/nothing")) == (404, "TASK_NOT_FOUND")
+    assert reason(await world.call("POST", "/projects", json={}, who=("yumi", "annotator"))) == (403, "ROLE_TOO_LOW")
+    assert reason(await world.client.get("/api/v1/projects")) == (401, "TOKEN_MISSING")
+    assert reason(await world.call("GET", "/projects", params={"pageToken": "x"})) == (400, "INVALID_PAGE_TOKEN")
+    assert reason(await world.call("GET", f"/{name}/exports/e1:watch"))[0] == 404
+    assert reason(await world.call("POST", f"/{name}/tasks:lease", json={"tasks": 1})) == (400, "UNKNOWN_FIELD")
+
+
+async def test_counters_of_a_project_come_as_they_change(world: World) -> None:
+    name = (await world.project())["name"]
+    async with asyncio.timeout(60), world.events(f"/{name}:watchCounts") as events:
+        assert (await anext(events)).data["taskCounts"].get("open", "0") == "0"
+        await world.photos(name, photo(4))
+        async for event in events:
+            if "1" in event.data["taskCounts"].values():
+                break
+    missing = await world.call("GET", "/projects/nothing:watchCounts")
+    assert reason(missing) == (404, "PROJECT_NOT_FOUND")
+
+
+async def test_a_service_that_is_away_is_said_to_be_and_the_others_answer_on(world: World) -> None:
+    async with world.another_gateway(export_address="127.0.0.1:1") as other:
+        away = await other.call("GET", "/projects/p/exports")
+        assert reason(away) == (503, "SERVICE_AWAY")
+        assert away.headers["retry-after"] == "1"
+        assert (await other.call("GET", "/projects")).status_code == 200
+        ready = await other.client.get("/readyz")
+        assert (ready.status_code, list(ready.json()["waits"])) == (503, ["export"])
+        assert (await other.client.get("/healthz")).status_code == 200
+    assert (await world.client.get("/readyz")).json() == {"ready": True, "waits": {}}
+
+
+async def test_a_gateway_that_is_told_to_end_closes_its_streams_and_ends_in_order(world: World) -> None:
+    name = (await world.project())["name"]
+    async with world.another_gateway() as other, other.events(f"/{name}:watchCounts") as events:
+        await anext(events)
+        other.gateway.process.send_signal(signal.SIGTERM)
+        assert [event.name async for event in events] == []
+        assert await asyncio.wait_for(other.gateway.process.wait(), 20) == 0
+
+
+async def test_the_document_lists_what_is_served_and_the_page_says_what_is_missing(world: World) -> None:
+    document = (await world.client.get("/api/v1/openapi.json")).json()
+    assert {"/api/v1/projects", "/api/v1/projects/{project}:watchCounts"} <= set(document["paths"])
+    assert (await world.client.get("/api/docs")).status_code == 200
+    page = await world.client.get("/")
+    assert "content-security-policy" in page.headers
+    assert world.servers.endpoints["s3"]["endpoint_url"].rstrip("/") in page.headers["content-security-policy"]
+
+
+async def test_an_address_that_is_taken_is_said_in_a_sentence(world: World) -> None:
+    taken = {**world.servers.environment("gateway"), "ANNOSTREAM_HTTP_LISTEN": world.gateway.address}
+    with pytest.raises(AssertionError, match="ANNOSTREAM_HTTP_LISTEN"):
+        async with console("gateway", taken, world.folder):
+            pass

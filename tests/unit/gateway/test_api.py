@@ -233,6 +233,30 @@ async def test_a_silent_stream_shows_that_it_lives_and_is_closed_in_time() -> No
     assert served.export.ended.is_set()
 
 
+async def test_a_client_that_takes_nothing_keeps_no_stream() -> None:
+    served = gateway(http_heartbeat_seconds=0.01)
+    served.export.answers.put_nowait(export_pb2.Export(item_count=1))
+    body = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> dict[str, Any]:
+        return body.pop() if body else await asyncio.Future()
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.Event().wait()
+
+    await served.api(scope_of("/api/v1/projects/p/exports/e:watch"), receive, send)
+    assert served.export.ended.is_set()
+    assert served.api.streams == 0
+
+
+def scope_of(path: str) -> dict[str, Any]:
+    return {
+        "type": "http", "method": "GET", "path": path, "query_string": b"", "client": None, "http_version": "1.1",
+        "headers": [(b"authorization", b"Bearer good")],
+    }  # fmt: skip
+
+
 async def test_a_process_that_ends_lets_go_of_its_streams(served: Gateway) -> None:
     served.stopping.set()
     answer = await watched(served, export_pb2.Export(item_count=1))
@@ -268,12 +292,8 @@ async def test_a_client_that_leaves_ends_the_stream(served: Gateway) -> None:
         if b"data:" in message.get("body", b""):
             sent.set()
 
-    scope = {
-        "type": "http", "method": "GET", "path": "/api/v1/projects/p/exports/e:watch", "query_string": b"",
-        "headers": [(b"authorization", b"Bearer good")], "client": None, "http_version": "1.1",
-    }  # fmt: skip
     served.export.answers.put_nowait(export_pb2.Export(item_count=1))
-    call = asyncio.create_task(served.api(scope, receive, send))
+    call = asyncio.create_task(served.api(scope_of("/api/v1/projects/p/exports/e:watch"), receive, send))
     await sent.wait()
     left.set()
     await call

@@ -112,6 +112,17 @@ async def test_the_whole_application_serves_its_document_docs_and_health() -> No
     await rest.close()
 
 
+async def test_an_rpc_is_open_to_all_only_where_its_proto_says_so() -> None:
+    careless = {"annostream.ingest.v1.IngestService": Careless()}
+    rest = Rest(settings_with(), BearerAuthenticator(TokenVerifier(Path("/nowhere"))), local=careless)
+    with pytest.raises(ValueError, match=r"IngestService/PurgeAssets"):
+        rest.app()
+
+
+class Careless:
+    OPEN = frozenset({"PurgeAssets"})
+
+
 def test_the_docs_page_has_no_script_or_style_of_its_own_that_the_policy_would_refuse() -> None:
     folder = Path(docs.__file__).parent / "viewer"
     page = (folder / "index.html").read_text()

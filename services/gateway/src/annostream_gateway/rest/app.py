@@ -12,14 +12,14 @@ import grpc
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 
-from annostream_gateway.rest import contract, docs, openapi
+from annostream_gateway.rest import contract, docs, openapi, reasons
 from annostream_gateway.rest.api import Api
 from annostream_gateway.rest.backends import Backend, Local, Remote, connect
 from annostream_gateway.rest.callers import Authenticator
 from annostream_gateway.rest.counts import WatchService, look_by_grpc
 from annostream_gateway.rest.health import Health
 from annostream_gateway.rest.pages import WebApp, read_folder, security_headers
-from annostream_gateway.rest.routes import RouteTable
+from annostream_gateway.rest.routes import Route, RouteTable
 from annostream_gateway.rest.routes import routes as read_routes
 from annostream_gateway.rest.schemas import Schema
 from annostream_gateway.rest.settings import RestSettings
@@ -57,6 +57,7 @@ class Rest:
         listed = read_routes(known)
         backends = self._backends()
         served = [route for route in listed if route.service in backends]
+        _check_openness(served, backends)
         version = importlib.metadata.version("annostream-gateway")
         document = openapi.document(known, served, version=version, security=self.security)
         api = Api(RouteTable(listed), backends, self.authenticator, self.settings, self.stopping)
@@ -99,3 +100,10 @@ class Rest:
         """Ends the calls that still run."""
         for channel in self._channels.values():
             await channel.close(None)
+
+
+def _check_openness(served: Sequence[Route], backends: Mapping[str, Backend]) -> None:
+    """What the protos promise, and the document shows, is what is done."""
+    for route in served:
+        if backends[route.service].is_open(route) != reasons.is_open(route.comment):
+            raise ValueError(f"{route.rpc}: its proto and its service differ on whether it is open to all")

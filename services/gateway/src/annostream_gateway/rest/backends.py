@@ -34,6 +34,9 @@ def connect(address: str, *, max_message_bytes: int) -> grpc.aio.Channel:
         ("grpc.max_send_message_length", max_message_bytes),
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 1000),
+        # A host that is gone without a word must not keep the streams to it.
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
     ]
     return grpc.aio.insecure_channel(address, options=options)

@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from google.protobuf.message import Message
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from annostream_gateway.rest.transcode import answer_json
+
+log = structlog.get_logger()
 
 MEDIA_TYPE = "text/event-stream"
 _RETRY_MILLISECONDS = 2000
@@ -101,9 +104,12 @@ class EventStream(Response):
         ]
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            await _say(send, f"retry: {_RETRY_MILLISECONDS}\n\n".encode())
+            await self._say(send, f"retry: {_RETRY_MILLISECONDS}\n\n".encode())
             await self._pump(send, ends)
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await self._say(send, b"", more=False)
+        except TimeoutError:
+            # The server closes the connection of an answer that is not ended.
+            log.info("stream_not_read", seconds=self._times.heartbeat_seconds)
         finally:
             for one in ends:
                 one.cancel()
@@ -115,23 +121,24 @@ class EventStream(Response):
         while not any(end.done() for end in ends):
             if not await self._following.wait(self._times.heartbeat_seconds, *ends):
                 if not any(end.done() for end in ends):
-                    await _say(send, _HEARTBEAT)
+                    await self._say(send, _HEARTBEAT)
                 continue
             try:
                 answer = self._following.take()
             except Exception as error:  # noqa: BLE001  # the edge: it is logged, and told as a problem
-                await _say(send, event("problem", self._fault(error)))
+                await self._say(send, event("problem", self._fault(error)))
                 return
             if answer is None:
-                await _say(send, _END)
+                await self._say(send, _END)
                 return
-            await _say(send, b"data: " + answer_json(answer) + b"\n\n")
+            await self._say(send, b"data: " + answer_json(answer) + b"\n\n")
+
+    async def _say(self, send: Send, data: bytes, *, more: bool = True) -> None:
+        """Raises TimeoutError where the client takes nothing: it must not keep a stream from others."""
+        async with asyncio.timeout(self._times.heartbeat_seconds):
+            await send({"type": "http.response.body", "body": data, "more_body": more})
 
 
 async def _left(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _say(send: Send, data: bytes) -> None:
-    await send({"type": "http.response.body", "body": data, "more_body": True})

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
+import os
+import re
+import shutil
 import signal
 import zipfile
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -144,6 +150,38 @@ async def test_the_document_lists_what_is_served_and_the_page_says_what_is_missi
     page = await world.client.get("/")
     assert "content-security-policy" in page.headers
     assert world.servers.endpoints["s3"]["endpoint_url"].rstrip("/") in page.headers["content-security-policy"]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
+async def test_the_examples_of_the_reference_work(world: World) -> None:
+    name = (await world.project())["name"]
+    block = re.search(
+        r"```sh\n(export .*?)```", (Path(__file__).parents[3] / "docs/reference/rest.md").read_text(), re.DOTALL
+    )
+    assert block is not None
+    script = block[1].partition("\n")[2]
+    assert script.count("curl ") == 5
+    environment = {
+        "PATH": os.environ["PATH"],
+        "GATEWAY": f"http://{world.gateway.address}",
+        "TOKEN": world.servers.mint("users/yumi", ["manager"]),
+        "PROJECT": name.removeprefix("projects/"),
+        "EXPORT": "none",
+    }
+    shell = await asyncio.create_subprocess_exec("bash", "-ec", script, env=environment, stdout=asyncio.subprocess.PIPE)
+    answers = _objects((await shell.communicate())[0].decode())
+    assert [next(iter(answer)) for answer in answers] == ["project", "projects", "assets", "tasks", "type"]
+    assert answers[0]["project"]["displayName"] == "우리집 고양이"
+    assert answers[-1]["reason"] == "EXPORT_NOT_FOUND"
+
+
+def _objects(text: str) -> list[dict[str, Any]]:
+    """JSON objects that follow each other."""
+    found, at = [], 0
+    while at < len(text):
+        one, at = json.JSONDecoder().raw_decode(text, at)
+        found.append(one)
+    return found
 
 
 async def test_an_address_that_is_taken_is_said_in_a_sentence(world: World) -> None:

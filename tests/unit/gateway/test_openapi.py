@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]  # its stubs are a package for two calls
@@ -127,6 +129,17 @@ def test_refusals_are_problems_with_the_reasons_of_the_comment() -> None:
     assert list(refused["content"]) == ["application/problem+json"]
     assert named("LeaseTask")["x-role"] == "annotator"
     assert "TASK_HELD" not in str(named("ListTasks")["responses"])
+
+
+def test_the_gateways_own_reasons_are_those_that_its_code_has() -> None:
+    folder = Path(openapi.__file__).parent
+    sources = [path.read_text() for path in folder.glob("*.py") if path.name not in {"openapi.py", "reasons.py"}]
+    raised = re.compile(r'(?:refuse\(\s*\d+,|Problem\(\s*\d+,|Invalid\w+\(|\d+: \()\s*"([A-Z_]{3,})"')
+    in_code = {name for source in sources for name in raised.findall(source)}
+    listed = [name for names in openapi.OWN_REASONS.values() for name in names]
+    assert in_code == set(listed)
+    page = (Path(__file__).parents[3] / "docs/reference/rest.md").read_text()
+    assert [name for name in listed if name not in page] == []
 
 
 def test_security_schemes_are_those_that_are_given() -> None:

@@ -176,11 +176,27 @@ def test_reasons_and_role_are_read_from_the_comment() -> None:
 def test_what_every_call_of_a_service_may_answer_is_read_from_its_comment() -> None:
     comment = (
         "Every RPC needs a token (UNAUTHENTICATED: TOKEN_MISSING, TOKEN_INVALID; PERMISSION_DENIED: ROLE_TOO_LOW). "
-        "Any may answer INVALID_NAME, DEPENDENCY_AWAY (UNAVAILABLE: try again) or INTERNAL (a fault of ours)."
+        "Any may answer INVALID_NAME, DEPENDENCY_AWAY (UNAVAILABLE: try again) or INTERNAL (a fault of ours); "
+        "a list also INVALID_PAGE_SIZE."
     )
     assert reasons.of_every_call(comment) == [
         "TOKEN_MISSING", "TOKEN_INVALID", "ROLE_TOO_LOW", "INVALID_NAME", "DEPENDENCY_AWAY", "INTERNAL",
     ]  # fmt: skip
+
+
+def test_what_a_list_may_answer_besides_is_said_of_lists_alone() -> None:
+    comment = "Any may answer INVALID_NAME (by then); a list also INVALID_PAGE_SIZE. More is OTHER_TEXT."
+    assert reasons.of_every_call(comment) == ["INVALID_NAME"]
+    assert reasons.of_every_call(comment, lists=True) == ["INVALID_NAME", "INVALID_PAGE_SIZE"]
+
+
+def test_the_summary_says_what_is_done() -> None:
+    assert reasons.summary("LeaseTask", "A chosen task. Role: annotator.") == "A chosen task"
+    assert (
+        reasons.summary("SubmitAnnotation", "Role: annotator. A late one is kept. Reasons: X_Y.")
+        == "A late one is kept"
+    )
+    assert reasons.summary("GetProject", "Reasons: PROJECT_NOT_FOUND.") == "Get project"
 
 
 def test_every_mutation_says_its_role_or_that_it_is_open() -> None:

@@ -24,8 +24,8 @@ OWN_REASONS = {
     413: ("BODY_TOO_LARGE",),
     415: ("UNSUPPORTED_MEDIA_TYPE",),
     429: ("TOO_MUCH_AT_ONCE", "TOO_MANY_STREAMS", "MESSAGE_TOO_LARGE"),
-    501: ("NOT_SERVED",),
     500: ("INTERNAL",),
+    501: ("NOT_SERVED",),
     503: ("SERVICE_AWAY", "DEPENDENCY_AWAY"),
     504: ("SERVICE_SLOW",),
 }  # fmt: skip
@@ -95,7 +95,7 @@ class _Writer:
         shown: Schema = {
             "operationId": self._operation_id(route),
             "tags": [_tag(route.service)],
-            "summary": route.comment.split(". ")[0].rstrip("."),
+            "summary": reasons.summary(route.name, route.comment),
             "description": route.comment,
             "parameters": [*_path_parameters(route), *self._query_parameters(route), *_header_parameters(route)],
             "responses": self._answers(route),
@@ -147,7 +147,8 @@ class _Writer:
     def _refusals(self, route: Route) -> Schema:
         service = self._services[route.service]
         listed = reasons.reasons(route.comment, self._siblings(service))
-        general = reasons.of_every_call(self._contract.comments.get(route.service, ""))
+        lists = "page_size" in route.request.fields_by_name
+        general = reasons.of_every_call(self._contract.comments.get(route.service, ""), lists=lists)
         text = f"Refused. Reasons: {', '.join(listed)}." if listed else "Refused."
         shown = _problem(f"{text} Any call: {', '.join(general)}.")
         return {**shown, "x-reasons": listed}

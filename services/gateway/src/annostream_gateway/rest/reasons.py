@@ -10,7 +10,8 @@ _ASIDE = re.compile(r"\([^()]*\)")
 _LISTED = re.compile(r"Reasons: ([^.]*)\.")
 _AS = re.compile(r"\bas ([A-Z][A-Za-z]+)\b")
 _ROLE = re.compile(r"Role: ([a-z]+)")
-_OF_ALL = re.compile(r"Any may answer [^.]*\.")
+_OF_ALL = re.compile(r"Any may answer [^.;]*")
+_OF_LISTS = re.compile(r"a list also [^.;]*")
 _BY_CODE = re.compile(r"\((?:UNAUTHENTICATED|PERMISSION_DENIED): [^()]*\)")
 _OPEN = re.compile(r"\bOpen[.:]")
 _CODES = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
@@ -40,8 +41,16 @@ def reasons(comment: str, siblings: Mapping[str, str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def of_every_call(service_comment: str) -> list[str]:
-    """What any RPC of a service may answer, by the service's own comment."""
-    texts = [*_BY_CODE.findall(service_comment), *(_ASIDE.sub("", text) for text in _OF_ALL.findall(service_comment))]
+def summary(name: str, comment: str) -> str:
+    """The comment's first sentence that says what is done, else the RPC's name in words."""
+    said = [sentence for sentence in comment.split(". ") if not sentence.startswith(("Role:", "Reasons:", "Open"))]
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    return said[0].rstrip(".") if said else words[0] + words[1:].lower()
+
+
+def of_every_call(service_comment: str, *, lists: bool = False) -> list[str]:
+    """What any RPC of a service may answer, by the service's own comment. lists: whether it is one that lists."""
+    plain = _ASIDE.sub("", service_comment)
+    texts = [*_BY_CODE.findall(service_comment), *_OF_ALL.findall(plain), *(_OF_LISTS.findall(plain) if lists else ())]
     found = [name for text in texts for name in re.findall(r"[A-Z][A-Z0-9_]{3,}", text) if name not in _CODES]
     return list(dict.fromkeys(found))

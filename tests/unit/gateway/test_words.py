@@ -190,13 +190,8 @@ def test_what_a_list_may_answer_besides_is_said_of_lists_alone() -> None:
     assert reasons.of_every_call(comment, lists=True) == ["INVALID_NAME", "INVALID_PAGE_SIZE"]
 
 
-def test_the_summary_says_what_is_done() -> None:
-    assert reasons.summary("LeaseTask", "A chosen task. Role: annotator.") == "A chosen task"
-    assert (
-        reasons.summary("SubmitAnnotation", "Role: annotator. A late one is kept. Reasons: X_Y.")
-        == "A late one is kept"
-    )
-    assert reasons.summary("GetProject", "Reasons: PROJECT_NOT_FOUND.") == "Get project"
+def test_the_summary_is_the_rpcs_name_in_words() -> None:
+    assert reasons.summary("LeaseTasks") == "Lease tasks"
 
 
 def test_every_mutation_says_its_role_or_that_it_is_open() -> None:

@@ -95,7 +95,7 @@ class _Writer:
         shown: Schema = {
             "operationId": self._operation_id(route),
             "tags": [_tag(route.service)],
-            "summary": reasons.summary(route.name, route.comment),
+            "summary": reasons.summary(route.name),
             "description": route.comment,
             "parameters": [*_path_parameters(route), *self._query_parameters(route), *_header_parameters(route)],
             "responses": self._answers(route),

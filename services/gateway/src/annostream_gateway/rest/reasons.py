@@ -41,11 +41,10 @@ def reasons(comment: str, siblings: Mapping[str, str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def summary(name: str, comment: str) -> str:
-    """The comment's first sentence that says what is done, else the RPC's name in words."""
-    said = [sentence for sentence in comment.split(". ") if not sentence.startswith(("Role:", "Reasons:", "Open"))]
+def summary(name: str) -> str:
+    """An RPC's name in words: Lease tasks."""
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    return said[0].rstrip(".") if said else words[0] + words[1:].lower()
+    return words[0] + words[1:].lower()
 
 
 def of_every_call(service_comment: str, *, lists: bool = False) -> list[str]:

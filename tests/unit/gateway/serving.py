@@ -89,6 +89,7 @@ class Export:
     """Streams what a test gives it."""
 
     answers: asyncio.Queue[export_pb2.Export | Exception | None] = field(default_factory=asyncio.Queue)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def WatchExport(
@@ -96,6 +97,7 @@ class Export:
         request: object,  # noqa: ARG002  # the RPC's
         context: LocalContext,  # noqa: ARG002  # the RPC's
     ) -> AsyncIterator[export_service_pb2.WatchExportResponse]:
+        self.begun.set()
         try:
             while (answer := await self.answers.get()) is not None:
                 if isinstance(answer, Exception):

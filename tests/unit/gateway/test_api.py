@@ -138,6 +138,19 @@ async def test_a_body_beyond_the_limit_is_refused_told_or_not() -> None:
     assert served.api._bodies.held_bytes == 0
 
 
+async def test_a_body_that_is_told_to_be_too_large_is_not_read(served: Gateway) -> None:
+    begun = asyncio.Event()
+
+    async def parts() -> AsyncIterator[bytes]:
+        begun.set()
+        yield b"{}"
+
+    headers = {"content-length": str(2**40), "content-type": "application/json"}
+    answer = await served.call("POST", "/projects", content=parts(), headers=headers)
+    assert reason(answer) == (413, "BODY_TOO_LARGE")
+    assert not begun.is_set()
+
+
 async def test_bodies_of_all_calls_together_have_a_limit() -> None:
     served = gateway(max_http_bodies_bytes=1024)
     begun, more = asyncio.Event(), asyncio.Event()
@@ -217,6 +230,15 @@ async def test_a_stream_comes_as_events_and_says_that_it_has_ended(served: Gatew
 async def test_a_stream_that_refuses_at_once_is_a_problem_like_any_other(served: Gateway) -> None:
     assert reason(await watched(served, NotFound("EXPORT_NOT_FOUND", "No."))) == (404, "EXPORT_NOT_FOUND")
     assert served.export.ended.is_set()
+
+
+async def test_a_stream_that_is_given_up_before_its_first_answer_is_ended(served: Gateway) -> None:
+    call = asyncio.create_task(served.call("GET", "/projects/p/exports/e:watch"))
+    await served.export.begun.wait()
+    call.cancel()
+    await asyncio.gather(call, return_exceptions=True)
+    assert served.export.ended.is_set()
+    assert served.api.streams == 0
 
 
 async def test_a_stream_that_breaks_off_says_why(served: Gateway) -> None:

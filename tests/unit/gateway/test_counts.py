@@ -100,8 +100,11 @@ async def test_nobody_watching_means_no_looks() -> None:
     service = service_over(annotate)
     answers = watch(service, "users/yumi")
     await opened(answers)
+    following = service.watched[PROJECT].task
     await answers.aclose()
     assert service.watched == {}
+    assert following is not None
+    assert following.cancelling()
     annotate._tick.release()
     await asyncio.sleep(0)
     assert annotate.looks == ["users/yumi"]

@@ -83,7 +83,6 @@ class WatchService:
         if context.caller is None:
             raise Unauthenticated("TOKEN_MISSING", "This call carries no token.")
         watcher = _Watcher(context.caller)
-        self._check_room(request.project)
         first = await self._look(request.project, context.caller)
         watched = self._enter(request.project, first, watcher)
         try:
@@ -104,7 +103,6 @@ class WatchService:
             raise ResourceExhausted("TOO_MANY_WATCHED_PROJECTS", message, retry_after_seconds=5.0)
 
     def _enter(self, project: str, first: api.WatchCountsResponse, watcher: _Watcher) -> _Watched:
-        # Others may have come while this one was let in.
         self._check_room(project)
         watched = self.watched.setdefault(project, _Watched(project, first))
         watched.tell(first)

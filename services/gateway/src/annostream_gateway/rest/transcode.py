@@ -12,7 +12,7 @@ from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from annostream_gateway.rest.fields import Kind, QueryField, is_map, query_fields
+from annostream_gateway.rest.fields import Kind, QueryField, is_map, map_value, query_fields
 from annostream_gateway.rest.routes import Route
 from annostream_kit.errors import InvalidArgument
 
@@ -87,7 +87,7 @@ def _put(given: Json, one: QueryField, key: str, map_key: str, text: str) -> Non
     place = given
     for outer in one.path[:-1]:
         place = place.setdefault(outer.json_name, {})
-    value = _value(one.field, text)
+    value = _value(map_value(one.field) if one.kind is Kind.MAP else one.field, text)
     name = one.field.json_name
     if one.kind is Kind.LIST:
         place.setdefault(name, []).append(value)

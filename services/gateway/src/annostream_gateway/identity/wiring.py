@@ -1,0 +1,128 @@
+"""Identity put together: what the gateway's main needs of it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from starlette.routing import Route
+
+from annostream_gateway.identity.inbound.authenticator import IdentityAuthenticator
+from annostream_gateway.identity.inbound.cookies import Cookies
+from annostream_gateway.identity.inbound.jwks import jwks_route
+from annostream_gateway.identity.inbound.service import IdentityService
+from annostream_gateway.identity.outbound.accounts import MongoAccounts
+from annostream_gateway.identity.outbound.credentials import (
+    MongoApiTokens,
+    MongoAttempts,
+    MongoInvitations,
+    MongoResets,
+    MongoSessions,
+)
+from annostream_gateway.identity.outbound.passwords import Argon2Hashes, HashCost
+from annostream_gateway.identity.outbound.schema import INDEXES, MIGRATIONS
+from annostream_gateway.identity.ports import Clock, PasswordHashes, Stores, World
+from annostream_gateway.identity.settings import IdentitySettings
+from annostream_gateway.identity.use_cases.attempts import Attempts
+from annostream_gateway.identity.use_cases.credentials import Credentials
+from annostream_gateway.identity.use_cases.entering import Entering
+from annostream_gateway.identity.use_cases.own_credentials import OwnCredentials
+from annostream_gateway.identity.use_cases.people import People
+from annostream_kit import mongo
+from annostream_kit.auth import TokenVerifier
+from annostream_kit.errors import MisconfiguredError
+from annostream_kit.keys import KeyRing
+from annostream_kit.mongo import Database
+
+log = structlog.get_logger()
+_SECRET_BYTES = 32
+
+
+def now() -> datetime:
+    """MongoDB keeps milliseconds: times that we compare are no finer."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def make_secret() -> str:
+    return secrets.token_urlsafe(_SECRET_BYTES)
+
+
+def key_ring(settings: IdentitySettings) -> KeyRing:
+    """With its keys read; raises MisconfiguredError where there are none and none may be made."""
+    ring = KeyRing(
+        settings.signing_keys_folder, settings.jwks_file, settings.key_times(), rotate=settings.signing_keys_rotate
+    )
+    ring.refresh()
+    return ring
+
+
+def mongo_stores(database: Database, settings: IdentitySettings) -> Stores:
+    lifetimes = settings.policy().sessions
+    return Stores(
+        accounts=MongoAccounts(database, lifetimes),
+        sessions=MongoSessions(database, lifetimes),
+        api_tokens=MongoApiTokens(database),
+        invitations=MongoInvitations(database),
+        resets=MongoResets(database),
+        attempts=MongoAttempts(database),
+    )
+
+
+@dataclass(frozen=True)
+class Identity:
+    """service: the local IdentityService. routes: what it serves beside the RPCs. ring: refreshed by keep_keys."""
+
+    service: IdentityService
+    authenticator: IdentityAuthenticator
+    routes: tuple[Route, ...]
+    ring: KeyRing
+    refresh_seconds: float
+
+    async def keep_keys(self) -> None:
+        """Runs for as long as the process: reads the folder, rotates where due. The keys at hand outlive a fault."""
+        while True:
+            await asyncio.sleep(self.refresh_seconds)
+            try:
+                await asyncio.to_thread(self.ring.refresh)
+            except (OSError, MisconfiguredError) as error:
+                log.error("signing_keys_unreadable", error=str(error))
+
+
+def put_together(
+    settings: IdentitySettings, stores: Stores, hashes: PasswordHashes, ring: KeyRing, clock: Clock = now
+) -> Identity:
+    """Everything over the given stores."""
+    world = World(settings.policy(), clock, make_secret)
+    credentials = Credentials(stores, ring, world)
+    origins = frozenset(one.strip() for one in settings.allowed_origins.split(",") if one.strip())
+    cookies = Cookies(settings.session_lifetime_seconds, settings.insecure_cookies, origins)
+    service = IdentityService(
+        entering=Entering(stores, Attempts(stores.attempts, world), hashes, world),
+        people=People(stores, world),
+        own=OwnCredentials(stores, world),
+        credentials=credentials,
+        world=world,
+        cookies=cookies,
+        grpc_addresses=settings.advertised_addresses(),
+    )
+    verifier = TokenVerifier(settings.jwks_file, now=lambda: clock().timestamp())
+    routes = (jwks_route(ring.public_keys, min(300, settings.signing_key_publish_ahead_seconds)),)
+    authenticator = IdentityAuthenticator(credentials, verifier, cookies)
+    return Identity(service, authenticator, routes, ring, settings.signing_keys_refresh_seconds)
+
+
+async def open_identity(settings: IdentitySettings) -> tuple[Identity, Argon2Hashes, Database]:
+    """Waits for MongoDB, brings its schema up, wires identity. The hashes and the client are the caller's to close."""
+    database = mongo.connect(settings)
+    await mongo.wait_until_up(database)
+    await mongo.migrate(database, MIGRATIONS)
+    await mongo.ensure_indexes(database, INDEXES)
+    cost = HashCost(
+        settings.password_hash_memory_kibibytes, settings.password_hash_iterations, settings.password_hash_lanes
+    )
+    hashes = Argon2Hashes(cost, workers=settings.password_hash_workers, queue=settings.password_hash_queue)
+    return put_together(settings, mongo_stores(database, settings), hashes, key_ring(settings)), hashes, database

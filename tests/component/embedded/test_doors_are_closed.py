@@ -24,7 +24,7 @@ from annostream_embedded.stack import Stack
 SECRETS = (
     "endpoints.json",
     "credentials.json",
-    "identity/signing_key.pem",
+    "identity/keys",
     "kafka/server.properties",
     "mongodb/keyfile",
 )

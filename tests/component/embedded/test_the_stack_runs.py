@@ -82,6 +82,10 @@ def records(endpoints: dict[str, Any]) -> list[bytes | None]:
         consumer.close()
 
 
+def signing_keys(data_dir: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in (data_dir / "identity" / "keys").iterdir()}
+
+
 def test_endpoints_say_how_to_reach_everything(running: Stack) -> None:
     found = running.endpoints
     assert set(found) == {"grpc", "grpc_replicas", "kafka", "mongodb", "s3", "token", "pid"}
@@ -186,7 +190,7 @@ def test_a_killed_server_comes_back_with_all_it_had_acknowledged(running: Stack,
 def test_a_killed_supervisor_leaves_nothing_and_the_next_finds_all_data(tmp_path: Path) -> None:
     first = stack.start(tmp_path, replicas=1, environment=DUMMY_SERVICES)
     put_everywhere(first.endpoints, "kept")
-    processes, key = everyone(first), (tmp_path / "identity" / "signing_key.pem").read_bytes()
+    processes, key = everyone(first), signing_keys(tmp_path)
     assert len(processes) == 1 + 1 + 3 + 2 * 3
     os.kill(first.pid, signal.SIGKILL)
     first.stop()
@@ -194,7 +198,7 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_finds_all_data(tmp_path
     (tmp_path / "ports.json").unlink()  # so that the next one starts on other ports
     with stack.start(tmp_path, replicas=1, environment=DUMMY_SERVICES) as second:
         assert is_everywhere(second.endpoints, "kept")
-        assert (tmp_path / "identity" / "signing_key.pem").read_bytes() == key
+        assert signing_keys(tmp_path) == key
         processes = everyone(second)
         stopped = annostream("down", "--data-dir", str(tmp_path))
         assert stopped.returncode == 0

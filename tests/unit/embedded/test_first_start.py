@@ -1,6 +1,7 @@
 """What a first start makes and checks before any server runs: settings, disk, lock, secrets, jars, signatures."""
 
 import hashlib
+import json
 import re
 import stat
 from dataclasses import replace
@@ -9,14 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from annostream_embedded import credentials
+from annostream_embedded import credentials, endpoints, services
 from annostream_embedded.data_directory import DataDirectory, write_whole
 from annostream_embedded.errors import EmbeddedError
 from annostream_embedded.external import ExternalKafka, ExternalMongoDB, ExternalS3
+from annostream_embedded.identity import Identity
 from annostream_embedded.jars import KAFKA_VERSION, kafka_classpath, locked_jars
 from annostream_embedded.mongodb import borrow_libraries, find_mongod
+from annostream_embedded.plan import make_plan
+from annostream_embedded.ports import Ports
 from annostream_embedded.s3_request import S3Access, signed_headers
 from annostream_embedded.settings import Settings
+from annostream_embedded.supervisor import Request
 
 
 def test_settings_come_from_the_environment() -> None:
@@ -84,7 +89,7 @@ def test_secrets_are_made_once_and_all_differ(tmp_path: Path) -> None:
     first = credentials.load_or_create(data)
     assert credentials.load_or_create(data) == first
     made = [*first.kafka.values(), *first.mongodb.values(), *(key for pair in first.s3.values() for key in pair)]
-    assert len(made) == len(set(made)) == 5 + 4 + 2 * 4
+    assert len(made) == len(set(made)) == 5 + 5 + 2 * 4
 
 
 def test_the_lock_names_each_jar_once_with_its_checksum() -> None:
@@ -135,3 +140,47 @@ def test_a_request_is_signed_over_method_path_body_and_time() -> None:
         signed_headers(replace(access, secret_key="OTHER"), "PUT", "/b/k", b"x", host="s3", now=now),
     ]
     assert len({headers["authorization"], *(other["authorization"] for other in others)}) == 6
+
+
+def test_secrets_of_an_earlier_version_are_kept_and_newer_principals_added(tmp_path: Path) -> None:
+    data = DataDirectory.at(tmp_path)
+    first = credentials.load_or_create(data)
+    known = json.loads(data.credentials.read_text())
+    del known["mongodb"]["gateway"]
+    write_whole(data.credentials, json.dumps(known))
+    second = credentials.load_or_create(data)
+    assert set(second.mongodb) == set(first.mongodb)
+    assert replace(second, mongodb={**second.mongodb, "gateway": first.mongodb["gateway"]}) == first
+    assert credentials.load_or_create(data) == second
+
+
+def test_the_gateway_is_told_where_everything_is_and_no_more_than_it_needs(tmp_path: Path) -> None:
+    identity = Identity.load_or_create(DataDirectory.at(tmp_path))
+    settings = Settings.from_environment({})
+    mongodb = ExternalMongoDB("mongodb://u:p@db/")
+    (gateway,) = services.gateways(Ports(7401, 2, 8080), identity, mongodb, tmp_path, settings)
+    assert (gateway.name, gateway.address) == ("gateway-1", "http://127.0.0.1:8080")
+    assert gateway.environment["ANNOSTREAM_INGEST_ADDRESS"] == "ipv4:127.0.0.1:7401,127.0.0.1:7404"
+    assert gateway.environment["ANNOSTREAM_SIGNING_KEYS_FOLDER"] == str(identity.keys_folder)
+    assert gateway.environment["ANNOSTREAM_MONGODB_DATABASE"] == "annostream_gateway"
+    assert not [name for name in gateway.environment if "KAFKA" in name or "S3" in name]
+    dummies = Settings.from_environment({"ANNOSTREAM_SERVICE_COMMANDS": "{}"})
+    assert services.gateways(Ports(7401, 1), identity, mongodb, tmp_path, dummies) == []
+
+
+@pytest.mark.parametrize(
+    ("http", "last"), [("http://127.0.0.1:8080", "Open http://127.0.0.1:8080"), (None, "the data stays.")]
+)
+def test_the_address_to_open_is_the_last_that_is_said(tmp_path: Path, http: str | None, last: str) -> None:
+    environment = {
+        "ANNOSTREAM_MONGODB_URI": "mongodb://u:p@db/",
+        "ANNOSTREAM_KAFKA_BOOTSTRAP_SERVERS": "k:9092",
+        "ANNOSTREAM_S3_ENDPOINT_URL": "http://s3",
+    }
+    commands = {} if http else {"ANNOSTREAM_SERVICE_COMMANDS": "{}"}
+    data = DataDirectory.at(tmp_path)
+    plan = make_plan(Request(data, 0), Settings.from_environment(environment | commands))
+    plan = replace(plan, ports=replace(plan.ports, http=8080))
+    assert endpoints.describe(data, plan, 1.0).endswith(last)
+    endpoints.write(data, plan, Settings.from_environment(environment))
+    assert json.loads(data.endpoints.read_text()).get("http") == http

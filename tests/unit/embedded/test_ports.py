@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from annostream_embedded.data_directory import DataDirectory
 from annostream_embedded.errors import EmbeddedError
-from annostream_embedded.ports import DEFAULT_FIRST_PORT, SERVER_PORTS, Ports, choose
+from annostream_embedded.ports import DEFAULT_FIRST_PORT, DEFAULT_HTTP_PORT, SERVER_PORTS, Ports, choose, is_free
 
 
 @given(first=st.integers(1024, 60_000), replicas=st.integers(1, 40))
 def test_no_two_processes_share_a_port(first: int, replicas: int) -> None:
     ports = Ports(first, replicas).all()
-    assert len(ports) == len(set(ports)) == len(SERVER_PORTS) + 3 * replicas
+    assert len(ports) == len(set(ports)) == len(SERVER_PORTS) + 3 * replicas + 1
     assert min(ports) == first
 
 
@@ -29,6 +29,27 @@ def test_the_default_ports_are_those_of_the_documentation() -> None:
     assert [ports.service(name, 0) for name in ("ingest", "annotate", "export")] == [7401, 7402, 7403]
     assert [ports.service(name, 1) for name in ("ingest", "annotate", "export")] == [7404, 7405, 7406]
     assert ports.server("mongodb") == 7410
+
+
+def test_the_web_page_is_at_8080_or_the_next_free_port_unless_ports_are_chosen(tmp_path: Path) -> None:
+    data = DataDirectory.at(tmp_path)
+    taken = None
+    with socket.socket() as other:
+        if is_free(DEFAULT_HTTP_PORT):
+            other.bind(("127.0.0.1", DEFAULT_HTTP_PORT))
+            other.listen()
+        taken = _chosen_http_port(data)
+        assert taken > DEFAULT_HTTP_PORT
+    first = choose(data, 0, 1).first
+    assert choose(data, first, 2).http_address() == f"http://127.0.0.1:{first + 20}"
+
+
+def _chosen_http_port(data: DataDirectory) -> int:
+    """Of a stack without a chosen first port; the other ports of the default range may be in use here."""
+    try:
+        return choose(data, None, 1).http_port()
+    except EmbeddedError as error:
+        pytest.skip(f"the default ports are in use: {error}")
 
 
 def test_a_taken_port_of_a_chosen_range_is_refused_by_number(tmp_path: Path) -> None:

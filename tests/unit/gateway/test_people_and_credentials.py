@@ -108,6 +108,15 @@ async def test_a_changed_role_is_in_the_next_jwt(world: World) -> None:
     assert ("annotator" in first, "manager" in second) == (True, True)
 
 
+async def test_a_role_that_another_replica_changed_is_in_the_next_jwt_too(world: World) -> None:
+    await world.sign_up("renga")
+    entered = await world.sign_up("yumi")
+    world.credentials.bearer(await world.credentials.by_session(entered.secret))
+    await world.people.change_role("yumi", Role.VIEWER)
+    world.wait(seconds=2)
+    assert "viewer" in world.credentials.bearer(await world.credentials.by_session(entered.secret)).token
+
+
 async def test_a_jwt_ends_with_its_credential(world: World) -> None:
     account = (await world.sign_up("yumi")).account
     made, secret = await world.own.create_api_token(account, "CI", None, 1)

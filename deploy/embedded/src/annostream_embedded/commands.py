@@ -119,7 +119,7 @@ def status(
 
 def logs(
     name: Annotated[
-        str | None, typer.Argument(help="mongodb, kafka, s3, ingest, ingest-1, …; all of them if left out.")
+        str | None, typer.Argument(help="mongodb, kafka, s3, ingest, ingest-1, gateway, …; all of them if left out.")
     ] = None,
     lines: Annotated[int, typer.Option(min=0, help="Last lines of each.")] = 50,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as more is written.")] = False,
@@ -139,8 +139,10 @@ def token(
     lifetime_seconds: Annotated[int, typer.Option(min=1)] = 3600,
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
-    """Print a token signed with this data directory's key."""
+    """Print a token signed with this data directory's key: a JWT, which the services and the web address take."""
     from annostream_embedded.identity import Identity
+    from annostream_embedded.settings import Settings
 
     with _errors_in_words():
-        print(Identity.load(DataDirectory.at(data_dir)).mint(subject, role, lifetime_seconds))
+        times = Settings.from_environment().key_times()
+        print(Identity.load(DataDirectory.at(data_dir), times).mint(subject, role, lifetime_seconds))

@@ -24,6 +24,7 @@ def write(data: DataDirectory, plan: Plan, settings: Settings) -> None:
         "kafka": plan.kafka.endpoint(),
         "mongodb": plan.mongodb.endpoint(),
         "s3": plan.s3.endpoint(),
+        **({"http": plan.http} if plan.http else {}),
         "token": plan.identity.mint(OWNER, ["owner"], settings.owner_token_lifetime_seconds),
         "pid": os.getpid(),
     }
@@ -31,7 +32,8 @@ def write(data: DataDirectory, plan: Plan, settings: Settings) -> None:
 
 
 def renew_tokens(data: DataDirectory, plan: Plan, settings: Settings) -> None:
-    """Each token is written anew once half of its life is over."""
+    """Each token is written anew once half of its life is over, signed by the key whose turn it is."""
+    plan.identity.refresh()
     if past_half_of_life(read_json(data.endpoints).get("token", "")):
         write(data, plan, settings)
     for service in SERVICES:
@@ -56,4 +58,6 @@ def describe(data: DataDirectory, plan: Plan, seconds: float) -> str:
     rows.append(("S3", plan.s3.endpoint()["endpoint_url"]))
     rows.append(("endpoints", str(data.endpoints)))
     lines = [f"Annostream is up after {seconds:.1f} s:", *(f"  {name:<10} {value}" for name, value in rows)]
-    return "\n".join([*lines, "Ctrl-C stops it; the data stays."])
+    lines.append("Ctrl-C stops it; the data stays.")
+    # Last, where the eye is, and where a terminal makes it a link.
+    return "\n".join([*lines, f"Open {plan.http}"] if plan.http else lines)

@@ -1,83 +1,84 @@
-"""Identity until the gateway exists: an Ed25519 key pair, its public key set, and the tokens signed with it."""
+"""Identity of one data directory: its key ring, which the gateway shares, and the tokens that are signed here."""
 
-import json
 import time
-from base64 import urlsafe_b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
-from hashlib import sha256
+from dataclasses import dataclass, field
 from pathlib import Path
-
-import jwt
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from annostream_embedded.data_directory import DataDirectory, write_whole
 from annostream_embedded.errors import EmbeddedError
+from annostream_kit.errors import MisconfiguredError
+from annostream_kit.keys import KeyRing, KeyTimes
 
 ROLES = ("owner", "manager", "reviewer", "annotator", "viewer", "service")
-_ISSUER = _AUDIENCE = "annostream"
+_REFRESH_SECONDS = 60.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Identity:
-    """The signing key of one data directory."""
+    """The keys lie in `keys`, the public ones in jwks.json, the services' own tokens in `tokens`."""
 
     folder: Path
-    key: Ed25519PrivateKey
+    ring: KeyRing
+    _refreshed_at: float = field(default=0.0, repr=False)
 
     @classmethod
-    def load_or_create(cls, data: DataDirectory) -> "Identity":
-        if not cls._key_file(data).exists():
-            write_whole(cls._key_file(data), _pem(Ed25519PrivateKey.generate()))
-        identity = cls.load(data)
-        write_whole(identity.jwks_file, json.dumps({"keys": [identity.public_key()]}, indent=2), mode=0o644)
-        return identity
+    def load_or_create(cls, data: DataDirectory, times: KeyTimes | None = None) -> "Identity":
+        """Raises EmbeddedError for a key file that is none."""
+        _adopt_single_key(data)
+        return cls._opened(data, times, rotate=True)
 
     @classmethod
-    def load(cls, data: DataDirectory) -> "Identity":
+    def load(cls, data: DataDirectory, times: KeyTimes | None = None) -> "Identity":
         """Raises EmbeddedError when this data directory was never started."""
-        try:
-            key = serialization.load_pem_private_key(cls._key_file(data).read_bytes(), password=None)
-        except FileNotFoundError as error:
+        _adopt_single_key(data)
+        if not any(keys_folder(data).glob("*.pem")):
             raise EmbeddedError(
                 f"{data.root} has no signing key: start Annostream there once, with "
                 f"`annostream up --data-dir {data.root}`."
-            ) from error
-        assert isinstance(key, Ed25519PrivateKey)  # noqa: S101  # written by load_or_create alone
-        return cls(data.identity, key)
+            )
+        return cls._opened(data, times, rotate=False)
 
-    @staticmethod
-    def _key_file(data: DataDirectory) -> Path:
-        return data.identity / "signing_key.pem"
+    @classmethod
+    def _opened(cls, data: DataDirectory, times: KeyTimes | None, *, rotate: bool) -> "Identity":
+        identity = cls(data.identity, KeyRing(keys_folder(data), data.identity / "jwks.json", times, rotate=rotate))
+        try:
+            identity.refresh()
+        except MisconfiguredError as error:
+            raise EmbeddedError(str(error)) from error
+        return identity
 
     @property
     def jwks_file(self) -> Path:
-        return self.folder / "jwks.json"
+        return self.ring.jwks_file
+
+    @property
+    def keys_folder(self) -> Path:
+        return self.ring.folder
 
     def token_file(self, service: str) -> Path:
         return self.folder / "tokens" / f"{service}.jwt"
 
-    def public_key(self) -> dict[str, str]:
-        """RFC 8037 key with the RFC 7638 thumbprint as its id."""
-        raw = self.key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-        x = _base64(raw)
-        thumbprint = sha256(
-            json.dumps({"crv": "Ed25519", "kty": "OKP", "x": x}, separators=(",", ":")).encode()
-        ).digest()
-        return {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": _base64(thumbprint), "use": "sig", "alg": "EdDSA"}
+    def refresh(self, *, now: float | None = None) -> None:
+        """Follows the rotation, once a minute at most. Raises MisconfiguredError, OSError; the keys at hand stay."""
+        moment = time.time() if now is None else now
+        if moment >= self._refreshed_at + _REFRESH_SECONDS:
+            self._refreshed_at = moment
+            self.ring.refresh()
 
     def mint(self, subject: str, roles: Sequence[str], lifetime_seconds: int, *, now: float | None = None) -> str:
-        """A signed JWT. Raises EmbeddedError for a role that no service knows or a lifetime that is over at once."""
+        """A signed JWT. Raises EmbeddedError for a role that no service knows, or a lifetime that no key may prove."""
         unknown = [role for role in roles if role not in ROLES]
         if unknown or not roles:
             raise EmbeddedError(f"There is no role {', '.join(unknown) or '(none)'}: the roles are {', '.join(ROLES)}.")
-        if lifetime_seconds < 1:
-            raise EmbeddedError("A token's lifetime must be at least one second.")
+        longest = self.ring.longest_token_seconds
+        if not 1 <= lifetime_seconds <= longest:
+            raise EmbeddedError(
+                f"A token lives for 1 to {longest} seconds, for its key is replaced in time. For longer, make an API "
+                "token in the web page, or by `annostream login`."
+            )
         issued = int(time.time() if now is None else now)
-        claims: dict[str, object] = {"iss": _ISSUER, "aud": _AUDIENCE, "sub": subject, "roles": list(roles)}
-        claims |= {"iat": issued, "exp": issued + lifetime_seconds}
-        return jwt.encode(claims, self.key, algorithm="EdDSA", headers={"kid": self.public_key()["kid"]})
+        return self.ring.mint(subject, roles, issued_at=issued, expires_at=issued + lifetime_seconds)
 
     def write_service_tokens(self, services: Sequence[str], lifetime_seconds: int) -> None:
         for service in services:
@@ -85,11 +86,13 @@ class Identity:
             write_whole(self.token_file(service), token)
 
 
-def _pem(key: Ed25519PrivateKey) -> str:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
+def keys_folder(data: DataDirectory) -> Path:
+    return data.identity / "keys"
 
 
-def _base64(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).decode().rstrip("=")
+def _adopt_single_key(data: DataDirectory) -> None:
+    """Earlier versions had one key for ever: it becomes the ring's first."""
+    single = data.identity / "signing_key.pem"
+    if single.exists():
+        keys_folder(data).mkdir(parents=True, exist_ok=True, mode=0o700)
+        single.rename(keys_folder(data) / f"{int(single.stat().st_mtime)}.pem")

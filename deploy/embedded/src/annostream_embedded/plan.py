@@ -34,6 +34,12 @@ class Plan:
         """The embedded ones: these are ours to start."""
         return [backend for backend in (self.mongodb, self.kafka, self.s3) if isinstance(backend, MongoDB | Kafka | S3)]
 
+    @property
+    def http(self) -> str | None:
+        """The address of the web page, where the gateway is started."""
+        served = any(isinstance(program, services.Gateway) for program in self.services)
+        return self.ports.http_address() if served else None
+
     def kafka_admin(self) -> KafkaAccess:
         return self.kafka.access(KAFKA_ADMIN)
 
@@ -43,7 +49,7 @@ def make_plan(request: "Request", settings: Settings) -> Plan:
     data, environment = request.data, settings.environment
     chosen = ports.choose(data, request.ports_from, request.replicas)
     secrets = credentials.load_or_create(data)
-    identity = Identity.load_or_create(data)
+    identity = Identity.load_or_create(data, settings.key_times())
     identity.write_service_tokens(SERVICES, settings.service_token_lifetime_seconds)
     mongodb = (
         ExternalMongoDB.from_environment(environment)
@@ -61,5 +67,8 @@ def make_plan(request: "Request", settings: Settings) -> Plan:
         else S3(data.server("s3"), chosen, secrets, settings)
     )
     backends = {"mongodb": mongodb, "kafka": kafka, "s3": s3}
-    started = services.replicas(chosen, identity, backends, data.root, settings) if request.services else []
+    started: list[Program] = []
+    if request.services:
+        started += services.replicas(chosen, identity, backends, data.root, settings)
+        started += services.gateways(chosen, identity, mongodb, data.root, settings)
     return Plan(chosen, identity, mongodb, kafka, s3, started)

@@ -28,6 +28,10 @@ SERVER_PORTS = (
     "s3_filer",
     "s3_filer_grpc",
 )
+# Of the gateway, where no first port is chosen: this one, or the next that is free.
+DEFAULT_HTTP_PORT = 8080
+_HTTP_TRIES = 100
+_HTTP_AFTER = 20
 # ingest, annotate, export; then the same again for each replica, as far as there is room before the servers.
 _SERVERS_AFTER = 9
 _MORE_REPLICAS_AFTER = 30
@@ -35,10 +39,19 @@ _MORE_REPLICAS_AFTER = 30
 
 @dataclass(frozen=True)
 class Ports:
-    """Every port as an offset from the first: services 0-8, servers 9-19, the fourth replica and later from 30."""
+    """Every port as an offset from the first: services 0-8, servers 9-19, the gateway 20, the fourth replica and later
+    from 30. http: the gateway's where it is no offset.
+    """
 
     first: int
     replicas: int
+    http: int | None = None
+
+    def http_port(self) -> int:
+        return self.first + _HTTP_AFTER if self.http is None else self.http
+
+    def http_address(self) -> str:
+        return f"http://{LOOPBACK}:{self.http_port()}"
 
     def server(self, name: str) -> int:
         return self.first + _SERVERS_AFTER + SERVER_PORTS.index(name)
@@ -52,7 +65,7 @@ class Ports:
         return [self.service(name, replica) for replica in range(self.replicas) for name in SERVICES]
 
     def all(self) -> list[int]:
-        return sorted(chain(self.services(), (self.server(name) for name in SERVER_PORTS)))
+        return sorted(chain(self.services(), (self.server(name) for name in SERVER_PORTS), [self.http_port()]))
 
     def address(self, name: str) -> str:
         return f"{LOOPBACK}:{self.server(name)}"
@@ -84,7 +97,10 @@ def choose(data: DataDirectory, ports_from: int | None, replicas: int) -> Ports:
     """
     if ports_from == 0:
         return _pick_free(data, replicas)
-    ports = Ports(DEFAULT_FIRST_PORT if ports_from is None else ports_from, replicas)
+    if ports_from is None:
+        ports = Ports(DEFAULT_FIRST_PORT, replicas, _free_http_port())
+    else:
+        ports = Ports(ports_from, replicas)
     if not 1 <= ports.first <= 65535 - 200:
         raise EmbeddedError(f"--ports-from {ports.first} leaves no room below 65535: choose a number from 1 to 65335.")
     for port in ports.all():
@@ -94,6 +110,17 @@ def choose(data: DataDirectory, ports_from: int | None, replicas: int) -> Ports:
                 "--ports-from N (0 picks free ones)."
             )
     return ports
+
+
+def _free_http_port() -> int:
+    found = filter(is_free, range(DEFAULT_HTTP_PORT, DEFAULT_HTTP_PORT + _HTTP_TRIES))
+    port = next(found, None)
+    if port is None:
+        raise EmbeddedError(
+            f"No port from {DEFAULT_HTTP_PORT} to {DEFAULT_HTTP_PORT + _HTTP_TRIES - 1} is free for the web page: "
+            "choose other ports with --ports-from N (0 picks free ones)."
+        )
+    return port
 
 
 def _pick_free(data: DataDirectory, replicas: int) -> Ports:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +14,15 @@ from annostream_embedded.errors import EmbeddedError, NotReady
 from annostream_embedded.identity import Identity
 from annostream_embedded.ports import LOOPBACK, Ports
 from annostream_embedded.server import Backend, Command, Say
-from annostream_embedded.settings import SERVICES, Settings
+from annostream_embedded.settings import GATEWAY, SERVICES, Settings
 
 _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 # HealthCheckRequest(service="") and HealthCheckResponse(status=SERVING), as they are on the wire.
 _WHOLE_SERVER, _SERVING = b"", b"\x08\x01"
 _PROBE_SECONDS = 2.0
+_HEALTH_PATH = "/.well-known/jwks.json"
+# Proxies of the environment are for the world outside, not for our services.
+_WITHOUT_PROXIES = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass
@@ -49,6 +53,32 @@ class ServiceReplica:
             raise NotReady(f"{self.name} is up, and not serving yet")
 
 
+@dataclass
+class Gateway:
+    """The one process that serves HTTP."""
+
+    name: str
+    address: str
+    argv: tuple[str, ...]
+    folder: Path
+    stop_seconds: float
+    environment: Mapping[str, str] = field(repr=False)
+
+    def prepare(self, say: Say) -> None:
+        self.argv = (_executable(self.argv[0]), *self.argv[1:])
+        say(f"listens on {self.address}")
+
+    def command(self) -> Command:
+        return Command(self.argv, self.folder, {**os.environ, **self.environment})
+
+    def make_ready(self) -> None:
+        try:
+            with _WITHOUT_PROXIES.open(self.address + _HEALTH_PATH, timeout=_PROBE_SECONDS):
+                return
+        except OSError as error:
+            raise NotReady(f"{self.name} answers {error}") from error
+
+
 def addresses(ports: Ports) -> dict[str, list[str]]:
     """Each service's replicas, as host:port."""
     return {
@@ -77,6 +107,28 @@ def replicas(
     ]
 
 
+def gateways(ports: Ports, identity: Identity, mongodb: Backend, folder: Path, settings: Settings) -> list[Gateway]:
+    """One, where it is configured."""
+    if GATEWAY not in settings.service_commands:
+        return []
+    environment = {
+        "ANNOSTREAM_HTTP_LISTEN": ports.http_address().removeprefix("http://"),
+        "ANNOSTREAM_JWKS_FILE": str(identity.jwks_file),
+        "ANNOSTREAM_SIGNING_KEYS_FOLDER": str(identity.keys_folder),
+        **_service_addresses(ports),
+        **mongodb.environment(GATEWAY),
+    }
+    name, argv = f"{GATEWAY}-1", settings.service_commands[GATEWAY]
+    return [Gateway(name, ports.http_address(), argv, folder, settings.stop_timeout_seconds, environment)]
+
+
+def _service_addresses(ports: Ports) -> dict[str, str]:
+    return {
+        f"ANNOSTREAM_{service.upper()}_ADDRESS": f"ipv4:{','.join(listed)}"
+        for service, listed in addresses(ports).items()
+    }
+
+
 def _environment(
     service: str, address: str, ports: Ports, identity: Identity, backends: Mapping[str, Backend]
 ) -> dict[str, str]:
@@ -84,9 +136,8 @@ def _environment(
         "ANNOSTREAM_GRPC_LISTEN": address,
         "ANNOSTREAM_JWKS_FILE": str(identity.jwks_file),
         "ANNOSTREAM_SERVICE_TOKEN_FILE": str(identity.token_file(service)),
+        **_service_addresses(ports),
     }
-    for other, listed in addresses(ports).items():
-        environment[f"ANNOSTREAM_{other.upper()}_ADDRESS"] = f"ipv4:{','.join(listed)}"
     for backend in backends.values():
         environment |= backend.environment(service)
     return environment

@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from annostream_embedded.errors import EmbeddedError
+from annostream_kit.keys import KeyTimes
 
 SERVICES = ("ingest", "annotate", "export")
+# It serves HTTP, one process of it, and has no account with Kafka or S3.
+GATEWAY = "gateway"
+WITH_DATABASE = (*SERVICES, GATEWAY)
 
 
 def user_cache_folder(environment: Mapping[str, str]) -> Path:
@@ -31,6 +35,9 @@ class Settings:
     stop_timeout_seconds: float = 15.0
     owner_token_lifetime_seconds: int = 12 * 3600
     service_token_lifetime_seconds: int = 12 * 3600
+    signing_key_rotate_seconds: int = 30 * 86400
+    signing_key_publish_ahead_seconds: int = 3600
+    signing_key_overlap_seconds: int = 7 * 86400
     restart_delay_seconds: float = 0.5
     max_restart_delay_seconds: float = 30.0
     kafka_heap_mebibytes: int = 384
@@ -58,6 +65,12 @@ class Settings:
         """True when the user brings this server: its own address is set."""
         return EXTERNAL_VARIABLES[server] in self.environment
 
+    def key_times(self) -> KeyTimes:
+        """The gateway reads the same variables."""
+        return KeyTimes(
+            self.signing_key_rotate_seconds, self.signing_key_publish_ahead_seconds, self.signing_key_overlap_seconds
+        )
+
 
 EXTERNAL_VARIABLES = {
     "mongodb": "ANNOSTREAM_MONGODB_URI",
@@ -81,6 +94,9 @@ _NUMBERS: dict[str, type[int] | type[float]] = {
     "stop_timeout_seconds": float,
     "owner_token_lifetime_seconds": int,
     "service_token_lifetime_seconds": int,
+    "signing_key_rotate_seconds": int,
+    "signing_key_publish_ahead_seconds": int,
+    "signing_key_overlap_seconds": int,
     "restart_delay_seconds": float,
     "max_restart_delay_seconds": float,
     "kafka_heap_mebibytes": int,
@@ -91,7 +107,7 @@ _NUMBERS: dict[str, type[int] | type[float]] = {
 def _service_commands(text: str | None) -> dict[str, tuple[str, ...]]:
     """{"ingest": "command line", …} as JSON; the console scripts beside this Python when unset."""
     if text is None:
-        return {name: (f"annostream-{name}",) for name in SERVICES}
+        return {name: (f"annostream-{name}",) for name in (*SERVICES, GATEWAY)}
     try:
         return {str(name): tuple(shlex.split(line)) for name, line in json.loads(text).items()}
     except (ValueError, AttributeError) as error:

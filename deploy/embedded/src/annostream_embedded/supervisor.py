@@ -25,6 +25,7 @@ from annostream_embedded.plan import Plan, make_plan
 from annostream_embedded.progress import Progress
 from annostream_embedded.server import Program
 from annostream_embedded.settings import Settings
+from annostream_kit.errors import MisconfiguredError
 
 _UPKEEP_INTERVAL_SECONDS = 1.0
 _FULL_DISK_BYTES = 16 * 1024**2
@@ -163,7 +164,7 @@ class Supervisor:
         if self._low_disk and not low_before:
             free = self._data.free_bytes() / 1024**2
             self._progress.note(f"The disk of {self._data.root} is almost full ({free:,.0f} MiB free): make room.")
-        with suppress(OSError):
+        with suppress(OSError, MisconfiguredError):
             endpoints.renew_tokens(self._data, plan, self._settings)
             for name in self._children:
                 child.bound_log(self._data.log(name), self._settings.max_log_bytes)

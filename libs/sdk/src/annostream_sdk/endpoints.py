@@ -1,4 +1,6 @@
-"""Where an Annostream is and how one is let in: endpoints.json of a running one, or addresses from the environment."""
+"""Where an Annostream is and how one is let in: endpoints.json of a running one, addresses from the environment, or
+what `annostream login` has kept.
+"""
 
 import os
 from collections.abc import Mapping
@@ -9,6 +11,8 @@ from typing import cast
 import orjson
 
 from annostream_sdk.errors import AnnostreamError
+from annostream_sdk.gateway import Gateway
+from annostream_sdk.stored_login import StoredLogin, find_login
 
 SERVICES = ("ingest", "annotate", "export")
 DEFAULT_PATH = Path(".annostream/endpoints.json")
@@ -27,24 +31,33 @@ class KafkaConnection:
 
 @dataclass(frozen=True)
 class Endpoints:
-    """grpc: service name -> addresses (host:port) of its replicas. path: the file to read a newer token from."""
+    """grpc: service name -> addresses (host:port) of its replicas. path: the file to read a newer token from.
+
+    login: the log-in to exchange for a newer token.
+    """
 
     grpc: Mapping[str, tuple[str, ...]]
     token: str = field(default="", repr=False)
     kafka: KafkaConnection | None = None
     path: Path | None = None
+    login: StoredLogin | None = None
 
 
 def find_endpoints(path: str | Path | None = None, environment: Mapping[str, str] = os.environ) -> Endpoints:
-    """The path given, else ANNOSTREAM_ENDPOINTS, else addresses in the environment, else ./.annostream/endpoints.json.
+    """The path given, else ANNOSTREAM_ENDPOINTS, else addresses in the environment, else ./.annostream/endpoints.json,
+    else what `annostream login` has kept.
 
-    ANNOSTREAM_<SERVICE>_ADDRESS, ANNOSTREAM_TOKEN and ANNOSTREAM_KAFKA_* win over the same things in the file.
-    Raises AnnostreamError: ENDPOINTS_NOT_FOUND, INVALID_ENDPOINTS.
+    ANNOSTREAM_<SERVICE>_ADDRESS, ANNOSTREAM_TOKEN and ANNOSTREAM_KAFKA_* win over the same things found otherwise.
+    Raises AnnostreamError: ENDPOINTS_NOT_FOUND, INVALID_ENDPOINTS, INVALID_LOGIN_FILE, and what the gateway refuses
+    (API_TOKEN_INVALID: log in again).
     """
     named = path or environment.get("ANNOSTREAM_ENDPOINTS")
     addresses = _addresses(environment)
+    login = None if named or addresses or DEFAULT_PATH.exists() else find_login(environment)
     if named is None and addresses and not DEFAULT_PATH.exists():
         found = Endpoints(grpc={})
+    elif login:
+        found = _logged_in(login)
     else:
         found = read_endpoints(Path(named or DEFAULT_PATH))
     token = environment.get("ANNOSTREAM_TOKEN")
@@ -53,7 +66,13 @@ def find_endpoints(path: str | Path | None = None, environment: Mapping[str, str
         token=token or found.token,
         kafka=kafka_from_environment(environment, found.kafka),
         path=None if token else found.path,
+        login=None if token else found.login,
     )
+
+
+def _logged_in(login: StoredLogin) -> Endpoints:
+    exchanged = Gateway(login.address).exchange(login.api_token)
+    return Endpoints(grpc=exchanged.grpc, token=exchanged.access_token, login=login)
 
 
 def read_endpoints(path: Path) -> Endpoints:
@@ -64,8 +83,8 @@ def read_endpoints(path: Path) -> Endpoints:
     except FileNotFoundError as error:
         raise AnnostreamError(
             "ENDPOINTS_NOT_FOUND",
-            f"No Annostream found: there is no {path}. Start one with `annostream up`, or say where it is with "
-            "--endpoints.",
+            f"No Annostream found: there is no {path}. Start one with `annostream up`, log in to one with "
+            "`annostream login`, or say where it is with --endpoints.",
             {"path": str(path)},
         ) from error
     except OSError as error:

@@ -26,7 +26,7 @@ class Client:
     """
 
     def __init__(self, endpoints: Endpoints, limits: Limits | None = None, on_waiting: OnWaiting | None = None) -> None:
-        token = Token(endpoints.token, endpoints.path)
+        token = Token(endpoints.token, endpoints.path, login=endpoints.login)
         ingest, annotate, export = (
             Service(name, endpoints.grpc.get(name, ()), token, limits or Limits(), on_waiting) for name in SERVICES
         )
@@ -41,7 +41,8 @@ class Client:
 
     @classmethod
     def from_endpoints(cls, path: str | Path | None = None, limits: Limits | None = None) -> Self:
-        """The endpoints.json given; else ANNOSTREAM_ENDPOINTS, ANNOSTREAM_*_ADDRESS, ./.annostream/endpoints.json.
+        """The endpoints.json given; else ANNOSTREAM_ENDPOINTS, ANNOSTREAM_*_ADDRESS, ./.annostream/endpoints.json,
+        the log-in that `annostream login` has kept.
 
         Raises AnnostreamError: ENDPOINTS_NOT_FOUND, INVALID_ENDPOINTS.
         """

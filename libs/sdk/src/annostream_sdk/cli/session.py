@@ -31,7 +31,7 @@ EndpointsOption = Annotated[
     typer.Option(
         "--endpoints",
         help="The endpoints.json of the Annostream to talk to; else $ANNOSTREAM_ENDPOINTS, else "
-        "./.annostream/endpoints.json.",
+        "./.annostream/endpoints.json, else what `annostream login` has kept.",
         show_default=False,
     ),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -145,23 +146,25 @@ class Entering:
         return found
 
     async def _add_account(self, make: Callable[..., Account], client: Client, invitation: str) -> Entered:
-        is_first = await self.is_first()
-        while True:
-            account = make(is_first=is_first)
+        if await self.is_first():
+            with suppress(FirstTakenError):
+                return await self._add(make(is_first=True), client, invitation)
+        account = make(is_first=False)
+        try:
+            return await self._add(account, client, invitation)
+        except FirstTakenError as error:
             # users/owner is the first account's, whatever its login is.
-            if account.id == FIRST_ID and not is_first:
-                raise _login_taken(account.login)
-            begun, secret = self._begin(account, client)
-            try:
-                await self._accounts.sign_up(account, begun, invitation=invitation)
-            except FirstTakenError:
-                is_first = False
-            except LoginTakenError as error:
-                raise _login_taken(account.login) from error
-            except SecretUsedError as error:
-                raise _invitation_invalid() from error
-            else:
-                return Entered(account, begun, secret)
+            raise _login_taken(account.login) from error
+
+    async def _add(self, account: Account, client: Client, invitation: str) -> Entered:
+        begun, secret = self._begin(account, client)
+        try:
+            await self._accounts.sign_up(account, begun, invitation=invitation)
+        except LoginTakenError as error:
+            raise _login_taken(account.login) from error
+        except SecretUsedError as error:
+            raise _invitation_invalid() from error
+        return Entered(account, begun, secret)
 
     async def _is_right(self, account: Account | None, typed: str) -> bool:
         return await self._hashes.check(account.password_hash if account else None, password.normalised(typed))

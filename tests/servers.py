@@ -63,6 +63,7 @@ class Servers:
             "ANNOSTREAM_KAFKA_PASSWORD": secret.kafka.get(principal, ""),
             **{f"ANNOSTREAM_S3_{name.upper()}": value for name, value in s3.items()},
             "ANNOSTREAM_JWKS_FILE": str(self.jwks_file),
+            "ANNOSTREAM_SIGNING_KEYS_FOLDER": str(Identity.load(self.data).keys_folder),
             "ANNOSTREAM_SERVICE_TOKEN_FILE": str(token_file),
             "ANNOSTREAM_LOG_LEVEL": os.environ.get("ANNOSTREAM_LOG_LEVEL", "INFO"),
         }

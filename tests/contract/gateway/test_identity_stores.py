@@ -139,16 +139,17 @@ async def test_the_last_owner_stays_one(stores: Stores) -> None:
     assert await stores.sessions.get(session.id) == session
 
 
-async def test_of_two_owners_who_stop_at_the_same_time_one_stays(stores: Stores) -> None:
-    both = [_account("renga", is_first=True), _account("yumi", role=Role.OWNER)]
-    for one in both:
+async def test_of_owners_who_all_stop_at_the_same_time_one_stays(stores: Stores) -> None:
+    owners = [_account("renga", is_first=True), *(_account(f"user{n}", role=Role.OWNER) for n in range(9))]
+    for one in owners:
         await _signed_up(stores, one)
+    await asyncio.gather(*(stores.accounts.get(one.id) for one in owners))  # a connection each
     answers = await asyncio.gather(
-        *(stores.accounts.save_role(accounts.with_role(one, Role.VIEWER), end_sessions=False) for one in both),
+        *(stores.accounts.save_role(accounts.with_role(one, Role.VIEWER), end_sessions=False) for one in owners),
         return_exceptions=True,
     )
     assert [type(answer) for answer in answers if answer] == [LastOwnerError]
-    assert [one.role for one in await stores.accounts.page(after="", size=5)].count(Role.OWNER) == 1
+    assert [one.role for one in await stores.accounts.page(after="", size=20)].count(Role.OWNER) == 1
 
 
 async def test_disabling_ends_the_sessions_of_that_account_alone(stores: Stores) -> None:

@@ -20,6 +20,7 @@ from annostream_embedded.mongodb import borrow_libraries, find_mongod
 from annostream_embedded.plan import make_plan
 from annostream_embedded.ports import Ports
 from annostream_embedded.s3_request import S3Access, signed_headers
+from annostream_embedded.server import Backend
 from annostream_embedded.settings import Settings
 from annostream_embedded.supervisor import Request
 
@@ -157,15 +158,17 @@ def test_secrets_of_an_earlier_version_are_kept_and_newer_principals_added(tmp_p
 def test_the_gateway_is_told_where_everything_is_and_no_more_than_it_needs(tmp_path: Path) -> None:
     identity = Identity.load_or_create(DataDirectory.at(tmp_path))
     settings = Settings.from_environment({})
-    mongodb = ExternalMongoDB("mongodb://u:p@db/")
-    (gateway,) = services.gateways(Ports(7401, 2, 8080), identity, mongodb, tmp_path, settings)
+    s3 = ExternalS3.from_environment({"ANNOSTREAM_S3_ENDPOINT_URL": "http://s3", "ANNOSTREAM_S3_SECRET_KEY": "hush"})
+    backends: dict[str, Backend] = {"mongodb": ExternalMongoDB("mongodb://u:p@db/"), "s3": s3}
+    (gateway,) = services.gateways(Ports(7401, 2, 8080), identity, backends, tmp_path, settings)
     assert (gateway.name, gateway.address) == ("gateway-1", "http://127.0.0.1:8080")
     assert gateway.environment["ANNOSTREAM_INGEST_ADDRESS"] == "ipv4:127.0.0.1:7401,127.0.0.1:7404"
     assert gateway.environment["ANNOSTREAM_SIGNING_KEYS_FOLDER"] == str(identity.keys_folder)
     assert gateway.environment["ANNOSTREAM_MONGODB_DATABASE"] == "annostream_gateway"
-    assert not [name for name in gateway.environment if "KAFKA" in name or "S3" in name]
+    assert gateway.environment["ANNOSTREAM_S3_ORIGIN"] == "http://s3"
+    assert not [name for name in gateway.environment if "KAFKA" in name or "_S3_SECRET" in name]
     dummies = Settings.from_environment({"ANNOSTREAM_SERVICE_COMMANDS": "{}"})
-    assert services.gateways(Ports(7401, 1), identity, mongodb, tmp_path, dummies) == []
+    assert services.gateways(Ports(7401, 1), identity, backends, tmp_path, dummies) == []
 
 
 @pytest.mark.parametrize(

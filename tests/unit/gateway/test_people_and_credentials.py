@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 
 from annostream_gateway.identity.domain.policy import Policy
+from annostream_gateway.identity.domain.session import Lifetimes
 from annostream_kit.auth import Role
 from annostream_kit.errors import Refused
-from tests.unit.gateway.world import START, World
+from tests.unit.gateway.world import HERE, PASSWORD, START, World
 
 
 @pytest.fixture
@@ -96,6 +97,20 @@ async def test_a_session_is_one_jwt_until_that_nears_its_end(world: World) -> No
         seen.add(world.credentials.bearer(await world.credentials.by_session(entered.secret)).token)
         world.wait(seconds=30)
     assert len(seen) == 3  # 20 minutes, 7.5 of the 10 of each
+
+
+async def test_a_session_ends_when_it_is_idle_and_at_last_in_any_case() -> None:
+    world = World(Policy(sessions=Lifetimes(timedelta(hours=10), timedelta(hours=30), timedelta(minutes=1))))
+    used, idle = await world.sign_up("yumi"), await world.entering.log_in("yumi", PASSWORD, HERE)
+    for hours in range(29):
+        await world.credentials.by_session(used.secret)
+        world.wait(hours=1)
+        if hours == 9:
+            with pytest.raises(Refused, match="SESSION_ENDED"):
+                await world.credentials.by_session(idle.secret)
+    world.wait(hours=1)
+    with pytest.raises(Refused, match="SESSION_ENDED"):
+        await world.credentials.by_session(used.secret)
 
 
 async def test_a_changed_role_is_in_the_next_jwt(world: World) -> None:

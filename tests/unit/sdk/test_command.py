@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 import annostream_sdk
-from annostream_sdk.cli.groups import GROUPS
+from annostream_sdk.cli.groups import COMMANDS, GROUPS
 from tests.unit.sdk.conftest import Run
 from tests.unit.sdk.server import Server, zip_of
 
@@ -56,9 +56,9 @@ print(*sorted({"grpc", "aiokafka", "google.protobuf", "annostream_sdk.aio"} & se
     assert not ended.stderr.strip()
 
 
-async def test_every_group_says_the_same_of_itself_as_the_help_of_all(run: Run) -> None:
+async def test_every_group_and_command_says_the_same_of_itself_as_the_help_of_all(run: Run) -> None:
     helped = (await run("--help")).out
-    for name, (_, text) in GROUPS.items():
+    for name, (_, text) in {**GROUPS, **COMMANDS}.items():
         own = await run(name, "--help")
         assert own.code == 0
         assert text in own.out

@@ -70,5 +70,5 @@ def make_plan(request: "Request", settings: Settings) -> Plan:
     started: list[Program] = []
     if request.services:
         started += services.replicas(chosen, identity, backends, data.root, settings)
-        started += services.gateways(chosen, identity, mongodb, data.root, settings)
+        started += services.gateways(chosen, identity, backends, data.root, settings)
     return Plan(chosen, identity, mongodb, kafka, s3, started)

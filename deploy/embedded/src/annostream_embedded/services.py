@@ -20,7 +20,7 @@ _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 # HealthCheckRequest(service="") and HealthCheckResponse(status=SERVING), as they are on the wire.
 _WHOLE_SERVER, _SERVING = b"", b"\x08\x01"
 _PROBE_SECONDS = 2.0
-_HEALTH_PATH = "/.well-known/jwks.json"
+_HEALTH_PATH = "/readyz"
 # Proxies of the environment are for the world outside, not for our services.
 _WITHOUT_PROXIES = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -107,16 +107,19 @@ def replicas(
     ]
 
 
-def gateways(ports: Ports, identity: Identity, mongodb: Backend, folder: Path, settings: Settings) -> list[Gateway]:
-    """One, where it is configured."""
+def gateways(
+    ports: Ports, identity: Identity, backends: Mapping[str, Backend], folder: Path, settings: Settings
+) -> list[Gateway]:
+    """One, where it is configured. Of S3 it is told the address alone, which the browser needs."""
     if GATEWAY not in settings.service_commands:
         return []
     environment = {
         "ANNOSTREAM_HTTP_LISTEN": ports.http_address().removeprefix("http://"),
         "ANNOSTREAM_JWKS_FILE": str(identity.jwks_file),
         "ANNOSTREAM_SIGNING_KEYS_FOLDER": str(identity.keys_folder),
+        "ANNOSTREAM_S3_ORIGIN": backends["s3"].endpoint()["endpoint_url"],
         **_service_addresses(ports),
-        **mongodb.environment(GATEWAY),
+        **backends["mongodb"].environment(GATEWAY),
     }
     name, argv = f"{GATEWAY}-1", settings.service_commands[GATEWAY]
     return [Gateway(name, ports.http_address(), argv, folder, settings.stop_timeout_seconds, environment)]

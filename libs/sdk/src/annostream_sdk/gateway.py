@@ -25,7 +25,7 @@ class Exchanged:
 
 
 class Gateway:
-    """One gateway, and the cookies of a log-in there. Methods block, and raise AnnostreamError with the server's reason."""
+    """One gateway, and the cookies of a log-in there. Methods block; AnnostreamError has the server's reason."""
 
     def __init__(self, address: str, *, timeout_seconds: float = 10.0) -> None:
         self.address = address.rstrip("/")

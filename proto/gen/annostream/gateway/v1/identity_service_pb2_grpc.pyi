@@ -34,8 +34,8 @@ class IdentityServiceStub:
     with an API token or a JWT. RPCs are for everybody who is logged in (UNAUTHENTICATED: NOT_LOGGED_IN, SESSION_ENDED,
     API_TOKEN_INVALID, TOKEN_INVALID, TOKEN_EXPIRED), unless they say "Open" or name a role (PERMISSION_DENIED: ROLE_TOO_LOW).
     "Session only" refuses API tokens and JWTs (PERMISSION_DENIED: SESSION_NEEDED). Any may answer INVALID_NAME,
-    DEPENDENCY_AWAY (UNAVAILABLE: try again) or INTERNAL; RPCs that take a password or a secret also TOO_MANY_ATTEMPTS and
-    BUSY (RESOURCE_EXHAUSTED, with a delay).
+    DEPENDENCY_AWAY (UNAVAILABLE: try again) or INTERNAL; RPCs that take a password also TOO_MANY_ATTEMPTS and BUSY
+    (RESOURCE_EXHAUSTED, with a delay), those that change an account CHANGED_MEANWHILE (ABORTED: try again).
     """
 
     @_typing.overload
@@ -116,8 +116,8 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     with an API token or a JWT. RPCs are for everybody who is logged in (UNAUTHENTICATED: NOT_LOGGED_IN, SESSION_ENDED,
     API_TOKEN_INVALID, TOKEN_INVALID, TOKEN_EXPIRED), unless they say "Open" or name a role (PERMISSION_DENIED: ROLE_TOO_LOW).
     "Session only" refuses API tokens and JWTs (PERMISSION_DENIED: SESSION_NEEDED). Any may answer INVALID_NAME,
-    DEPENDENCY_AWAY (UNAVAILABLE: try again) or INTERNAL; RPCs that take a password or a secret also TOO_MANY_ATTEMPTS and
-    BUSY (RESOURCE_EXHAUSTED, with a delay).
+    DEPENDENCY_AWAY (UNAVAILABLE: try again) or INTERNAL; RPCs that take a password also TOO_MANY_ATTEMPTS and BUSY
+    (RESOURCE_EXHAUSTED, with a delay), those that change an account CHANGED_MEANWHILE (ABORTED: try again).
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -194,8 +194,8 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     with an API token or a JWT. RPCs are for everybody who is logged in (UNAUTHENTICATED: NOT_LOGGED_IN, SESSION_ENDED,
     API_TOKEN_INVALID, TOKEN_INVALID, TOKEN_EXPIRED), unless they say "Open" or name a role (PERMISSION_DENIED: ROLE_TOO_LOW).
     "Session only" refuses API tokens and JWTs (PERMISSION_DENIED: SESSION_NEEDED). Any may answer INVALID_NAME,
-    DEPENDENCY_AWAY (UNAVAILABLE: try again) or INTERNAL; RPCs that take a password or a secret also TOO_MANY_ATTEMPTS and
-    BUSY (RESOURCE_EXHAUSTED, with a delay).
+    DEPENDENCY_AWAY (UNAVAILABLE: try again) or INTERNAL; RPCs that take a password also TOO_MANY_ATTEMPTS and BUSY
+    (RESOURCE_EXHAUSTED, with a delay), those that change an account CHANGED_MEANWHILE (ABORTED: try again).
     """
 
     @_abc_1.abstractmethod

@@ -38,6 +38,7 @@ from annostream_kit.keys import KeyRing
 from annostream_kit.mongo import Database
 
 log = structlog.get_logger()
+IDENTITY = "annostream.gateway.v1.IdentityService"
 _SECRET_BYTES = 32
 
 
@@ -115,8 +116,21 @@ def put_together(
     return Identity(service, authenticator, routes, ring, settings.signing_keys_refresh_seconds)
 
 
-async def open_identity(settings: IdentitySettings) -> tuple[Identity, Argon2Hashes, Database]:
-    """Waits for MongoDB, brings its schema up, wires identity. The hashes and the client are the caller's to close."""
+@dataclass(frozen=True)
+class Opened:
+    """Identity over its own MongoDB and threads."""
+
+    identity: Identity
+    hashes: Argon2Hashes
+    database: Database
+
+    async def close(self) -> None:
+        await self.hashes.close()
+        self.database.client.close()
+
+
+async def open_identity(settings: IdentitySettings) -> Opened:
+    """Waits for MongoDB, brings its schema up, and wires identity."""
     database = mongo.connect(settings)
     await mongo.wait_until_up(database)
     await mongo.migrate(database, MIGRATIONS)
@@ -125,4 +139,5 @@ async def open_identity(settings: IdentitySettings) -> tuple[Identity, Argon2Has
         settings.password_hash_memory_kibibytes, settings.password_hash_iterations, settings.password_hash_lanes
     )
     hashes = Argon2Hashes(cost, workers=settings.password_hash_workers, queue=settings.password_hash_queue)
-    return put_together(settings, mongo_stores(database, settings), hashes, key_ring(settings)), hashes, database
+    identity = put_together(settings, mongo_stores(database, settings), hashes, key_ring(settings))
+    return Opened(identity, hashes, database)

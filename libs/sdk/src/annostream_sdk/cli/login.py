@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import socket
+import sys
 from typing import Annotated
 
 import typer
@@ -34,8 +35,7 @@ async def login(
     """
     chosen = checked_address(address or _asked("Address", _DEFAULT_ADDRESS), plain_http=plain_http)
     name = account or _asked("Account", "")
-    password = getpass.getpass("Password: ")
-    stored = await asyncio.to_thread(_log_in, chosen, name, password, days)
+    stored = await asyncio.to_thread(_log_in, chosen, name, _password(), days)
     path = login_path(session.environment)
     write_login(path, stored)
     facts = {"account": stored.account, "address": stored.address, "expires": stored.expires, "kept in": str(path)}
@@ -78,3 +78,10 @@ def _log_in(address: str, account: str, password: str, days: int) -> StoredLogin
 
 def _asked(what: str, default: str) -> str:
     return str(typer.prompt(what, default=default or None, err=True))
+
+
+def _password() -> str:
+    """From the terminal without echo, or the first line of what is piped in: never from the command line."""
+    if sys.stdin.isatty():
+        return getpass.getpass("Password: ")
+    return sys.stdin.readline().rstrip("\r\n")

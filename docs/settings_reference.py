@@ -25,7 +25,7 @@ Every setting is an environment variable; each limit has its unit in its name. T
 
 The command line finds its server by `ANNOSTREAM_ENDPOINTS` (a path of an endpoints.json), else by
 `ANNOSTREAM_INGEST_ADDRESS`, `ANNOSTREAM_ANNOTATE_ADDRESS`, `ANNOSTREAM_EXPORT_ADDRESS` and `ANNOSTREAM_TOKEN`, else by
-`.annostream/endpoints.json` in the working directory.
+`.annostream/endpoints.json` in the working directory, else by what `annostream login` has kept.
 """
 
 

@@ -104,7 +104,7 @@ async def test_refusals_of_the_services_are_problems_with_their_reasons(world: W
     assert held.json()["metadata"]["holder"] == "users/yumi"
     assert reason(await world.call("GET", f"/{name}/tasks/nothing")) == (404, "TASK_NOT_FOUND")
     assert reason(await world.call("POST", "/projects", json={}, who=("yumi", "annotator"))) == (403, "ROLE_TOO_LOW")
-    assert reason(await world.client.get("/api/v1/projects")) == (401, "TOKEN_MISSING")
+    assert reason(await world.client.get("/api/v1/projects")) == (401, "NOT_LOGGED_IN")
     assert reason(await world.call("GET", "/projects", params={"pageToken": "x"})) == (400, "INVALID_PAGE_TOKEN")
     assert reason(await world.call("GET", f"/{name}/exports/e1:watch"))[0] == 404
     assert reason(await world.call("POST", f"/{name}/tasks:lease", json={"tasks": 1})) == (400, "UNKNOWN_FIELD")

@@ -76,7 +76,7 @@ class Gateway:
 
 @asynccontextmanager
 async def gateway_of(settings: Settings) -> AsyncIterator[Gateway]:
-    opened = await open_identity(settings)
+    opened = await open_identity(settings, settings.advertised_addresses())
     rest = rest_over(settings, opened.identity)
     gateway = Gateway(settings, opened, rest.app(), [])
     try:

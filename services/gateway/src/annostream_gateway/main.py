@@ -28,7 +28,7 @@ SECURITY: dict[str, Schema] = {
 
 async def run(settings: Settings) -> None:
     """Serves until the process is told to end."""
-    opened = await open_identity(settings)
+    opened = await open_identity(settings, settings.advertised_addresses())
     rest = rest_over(settings, opened.identity)
     keeping = asyncio.create_task(opened.identity.keep_keys())
     try:

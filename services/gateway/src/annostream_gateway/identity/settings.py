@@ -81,13 +81,6 @@ class IdentitySettings(ServiceSettings):
     signing_keys_refresh_seconds: float = Field(default=60.0, gt=0)
     """how often the folder is read"""
 
-    advertised_ingest_address: str = ""
-    """where clients reach ingest by gRPC, as host:port,…; empty: ANNOSTREAM_INGEST_ADDRESS"""
-    advertised_annotate_address: str = ""
-    """the same for annotate"""
-    advertised_export_address: str = ""
-    """the same for export"""
-
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.access_token_lifetime_seconds > self.signing_key_overlap_seconds:
@@ -127,13 +120,3 @@ class IdentitySettings(ServiceSettings):
         return KeyTimes(
             self.signing_key_rotate_seconds, self.signing_key_publish_ahead_seconds, self.signing_key_overlap_seconds
         )
-
-    def advertised_addresses(self) -> dict[str, str]:
-        """Of the services that clients call by gRPC, as far as they are known."""
-        known = {
-            "ingest": self.advertised_ingest_address or self.ingest_address,
-            "annotate": self.advertised_annotate_address or self.annotate_address,
-            "export": self.advertised_export_address or self.export_address,
-        }
-        # As gRPC writes several addresses of one target.
-        return {name: text.removeprefix("ipv4:") for name, text in known.items() if text}

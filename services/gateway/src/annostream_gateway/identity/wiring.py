@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -24,7 +25,7 @@ from annostream_gateway.identity.outbound.credentials import (
 )
 from annostream_gateway.identity.outbound.passwords import Argon2Hashes, HashCost
 from annostream_gateway.identity.outbound.schema import INDEXES, MIGRATIONS
-from annostream_gateway.identity.ports import Clock, PasswordHashes, Stores, World
+from annostream_gateway.identity.ports import PasswordHashes, Stores, World
 from annostream_gateway.identity.settings import IdentitySettings
 from annostream_gateway.identity.use_cases.attempts import Attempts
 from annostream_gateway.identity.use_cases.credentials import Credentials
@@ -94,10 +95,14 @@ class Identity:
 
 
 def put_together(
-    settings: IdentitySettings, stores: Stores, hashes: PasswordHashes, ring: KeyRing, clock: Clock = now
+    settings: IdentitySettings,
+    stores: Stores,
+    hashes: PasswordHashes,
+    ring: KeyRing,
+    grpc_addresses: Mapping[str, str],
 ) -> Identity:
     """Everything over the given stores."""
-    world = World(settings.policy(), clock, make_secret)
+    world = World(settings.policy(), now, make_secret)
     credentials = Credentials(stores, ring, world)
     origins = frozenset(one.strip() for one in settings.allowed_origins.split(",") if one.strip())
     cookies = Cookies(settings.session_lifetime_seconds, settings.insecure_cookies, origins)
@@ -108,9 +113,9 @@ def put_together(
         credentials=credentials,
         world=world,
         cookies=cookies,
-        grpc_addresses=settings.advertised_addresses(),
+        grpc_addresses=grpc_addresses,
     )
-    verifier = TokenVerifier(settings.jwks_file, now=lambda: clock().timestamp())
+    verifier = TokenVerifier(settings.jwks_file)
     routes = (jwks_route(ring.public_keys, min(300, settings.signing_key_publish_ahead_seconds)),)
     authenticator = IdentityAuthenticator(credentials, verifier, cookies)
     return Identity(service, authenticator, routes, ring, settings.signing_keys_refresh_seconds)
@@ -129,8 +134,11 @@ class Opened:
         self.database.client.close()
 
 
-async def open_identity(settings: IdentitySettings) -> Opened:
-    """Waits for MongoDB, brings its schema up, and wires identity."""
+async def open_identity(settings: IdentitySettings, grpc_addresses: Mapping[str, str]) -> Opened:
+    """Waits for MongoDB, brings its schema up, and wires identity.
+
+    grpc_addresses: of the other services, by their names, as clients reach them.
+    """
     database = mongo.connect(settings)
     await mongo.wait_until_up(database)
     await mongo.migrate(database, MIGRATIONS)
@@ -139,5 +147,5 @@ async def open_identity(settings: IdentitySettings) -> Opened:
         settings.password_hash_memory_kibibytes, settings.password_hash_iterations, settings.password_hash_lanes
     )
     hashes = Argon2Hashes(cost, workers=settings.password_hash_workers, queue=settings.password_hash_queue)
-    identity = put_together(settings, mongo_stores(database, settings), hashes, key_ring(settings))
+    identity = put_together(settings, mongo_stores(database, settings), hashes, key_ring(settings), grpc_addresses)
     return Opened(identity, hashes, database)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from http.cookies import SimpleCookie
 
 import httpx
@@ -15,7 +16,9 @@ from annostream_gateway.identity.inbound.service import OPEN, IdentityService
 from annostream_gateway.identity.wiring import IDENTITY
 from annostream_gateway.rest import contract, reasons
 from annostream_gateway.rest.routes import Route, routes
+from annostream_kit import mongo
 from annostream_kit.auth import Role, TokenVerifier
+from annostream_kit.readiness import Readiness
 from tests.component.gateway_identity.conftest import MakeGateway
 from tests.component.gateway_identity.gateway import PASSWORD, Browser, Gateway
 from tests.servers import Servers
@@ -267,6 +270,23 @@ async def test_the_public_keys_are_published_as_the_services_read_them(gateway: 
     assert answer.json() == json.loads(gateway.settings.jwks_file.read_bytes())
     assert all("d" not in key for key in answer.json()["keys"])
     assert "max-age" in answer.headers["cache-control"]
+
+
+@pytest.mark.parametrize("is_away", [True, False])
+async def test_readiness_says_when_mongodb_is_away_and_when_it_is_back(gateway: Gateway, is_away: bool) -> None:
+    nowhere = gateway.settings.model_copy(update={"mongodb_uri": "mongodb://127.0.0.1:9/?replicaSet=rs0"})
+    database = mongo.connect(nowhere) if is_away else gateway.database
+    readiness, changed = Readiness(), asyncio.Event()
+    if not is_away:
+        readiness.waiting("mongodb", "it does not answer")
+    before = readiness.ready
+    readiness.listen(lambda ready: changed.set() if ready is not before else None)
+    following = asyncio.create_task(replace(gateway.opened, database=database).follow_mongodb(readiness))
+    async with asyncio.timeout(60):
+        await changed.wait()
+    assert readiness.ready is not is_away
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
 
 
 async def test_pages_of_accounts_and_invitations_follow_their_cursor(gateway: Gateway) -> None:

@@ -30,11 +30,16 @@ async def run(settings: Settings) -> None:
     """Serves until the process is told to end."""
     opened = await open_identity(settings, settings.advertised_addresses())
     rest = rest_over(settings, opened.identity)
-    keeping = asyncio.create_task(opened.identity.keep_keys())
+    upkeep = [
+        asyncio.create_task(opened.identity.keep_keys()),
+        asyncio.create_task(opened.follow_mongodb(rest.readiness)),
+    ]
     try:
         await serve(rest.app(), settings, rest.stopping)
     finally:
-        keeping.cancel()
+        for task in upkeep:
+            task.cancel()
+        await asyncio.gather(*upkeep, return_exceptions=True)
         await rest.close()
         await opened.close()
     log.info("stopped")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
+from pymongo.errors import PyMongoError
 from starlette.routing import Route
 
 from annostream_gateway.identity.inbound.authenticator import IdentityAuthenticator
@@ -37,10 +38,12 @@ from annostream_kit.auth import TokenVerifier
 from annostream_kit.errors import MisconfiguredError
 from annostream_kit.keys import KeyRing
 from annostream_kit.mongo import Database
+from annostream_kit.readiness import Readiness
 
 log = structlog.get_logger()
 IDENTITY = "annostream.gateway.v1.IdentityService"
 _SECRET_BYTES = 32
+_PING_SECONDS = 1.0
 
 
 def now() -> datetime:
@@ -128,6 +131,18 @@ class Opened:
     identity: Identity
     hashes: Argon2Hashes
     database: Database
+
+    async def follow_mongodb(self, readiness: Readiness) -> None:
+        """Runs for as long as the process: while MongoDB is away nobody gets in, and readiness says so."""
+        while True:
+            try:
+                await self.database.command("ping")
+            except PyMongoError as error:
+                log.warning("mongodb_away", error=str(error)[:200])
+                readiness.waiting("mongodb", "it does not answer")
+            else:
+                readiness.fine("mongodb")
+            await asyncio.sleep(_PING_SECONDS)
 
     async def close(self) -> None:
         await self.hashes.close()

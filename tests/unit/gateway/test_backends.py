@@ -86,7 +86,8 @@ async def test_a_call_is_made_with_the_callers_token_in_the_trace_that_runs() ->
     assert export.metadata["authorization"] == "Bearer the.short.jwt"
     assert export.metadata["traceparent"] == trace
     assert export.remaining_seconds is not None
-    assert 20 < export.remaining_seconds <= 40
+    # gRPC reckons the deadline by two clocks, which differ by a little.
+    assert 20 < export.remaining_seconds < 42
     assert "the.short.jwt" not in repr(context().caller)
 
 

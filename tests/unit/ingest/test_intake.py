@@ -6,16 +6,17 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from annostream_ingest.domain.asset import AssetIngested, Fact, State, delete, purge
 from annostream_ingest.domain.blob import BlobState, blob_key
-from annostream_ingest.domain.refusal import Rejection
-from annostream_ingest.ports import Saved
+from annostream_ingest.domain.refusal import Refusal, Rejection
+from annostream_ingest.ports import Inspected, Saved
 from annostream_ingest.use_cases.intake import Acknowledged
-from annostream_kit.errors import DependencyAwayError, ResourceExhausted
-from tests.fakes.ingest import Bytes, FakeAssets
+from annostream_kit.errors import DependencyAwayError, ResourceExhausted, Unavailable
+from tests.fakes.ingest import Bytes, FakeAssets, FakeInspector, FakeObjects
 from tests.unit.ingest.making import PHOTO, Made, arrival
 
 SHA = hashlib.sha256(PHOTO).hexdigest()
@@ -199,3 +200,76 @@ async def test_bytes_stored_while_the_place_was_kept_do_not_tell_it_later() -> N
     assert later.asset.image is not None
     assert later.asset.image.location is None
     assert len(made.inspector.inspected) == 1
+
+
+class _Undecided(FakeAssets):
+    """Others write the same asset before each save."""
+
+    async def save(self, facts: Sequence[Fact]) -> list[Saved]:
+        return [False for _ in facts]
+
+
+async def test_bytes_that_others_write_all_the_time_are_refused_for_a_moment() -> None:
+    made = Made(assets=_Undecided())
+    with pytest.raises(Unavailable, match="CONTENT_BUSY") as refused:
+        await made.intake().take(arrival(), Bytes(PHOTO))
+    assert refused.value.retry_after_seconds
+
+
+async def test_a_deletion_of_the_same_bytes_that_does_not_end_is_not_waited_for_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("annostream_ingest.use_cases.intake._DELETION_LOOK_SECONDS", 0)
+    made = Made()
+    await made.taken()
+    made.assets.rows.clear()
+    await made.blobs.begin_deletion(("cats", SHA), untouched_since=made.clock(), now=made.clock())
+    with pytest.raises(Unavailable, match="CONTENT_BUSY"):
+        await made.intake().take(arrival(), Bytes(PHOTO))
+    assert not made.assets.rows
+
+
+async def test_a_damaged_photo_does_not_mend_a_duplicate_whose_bytes_are_gone() -> None:
+    made = Made()
+    await made.taken()
+    made.objects.rows.clear()
+    made.blobs.rows.clear()
+    made.inspector = _Strict()
+    result = await made.intake().take(arrival(), Bytes(PHOTO))
+    assert isinstance(result, Rejection)
+    assert not made.objects.rows
+
+
+class _Strict(FakeInspector):
+    """Takes nothing any more."""
+
+    async def inspect(self, source: bytes | Path) -> Inspected | Refusal:
+        await super().inspect(source)
+        return Refusal("DAMAGED_IMAGE", "The image data is damaged.")
+
+
+class _Erasing(FakeObjects):
+    """Somebody erases the bytes right after their first writing."""
+
+    def __init__(self, made: Made) -> None:
+        super().__init__()
+        self._made, self._done = made, False
+
+    async def put_new(self, key: str, data: bytes | Path, *, media_type: str = "") -> None:
+        await super().put_new(key, data, media_type=media_type)
+        if not self._done and len(self.rows) == 2:
+            self._done = True
+            blobs, now = self._made.blobs, self._made.clock()
+            assert await blobs.begin_deletion(("cats", SHA), untouched_since=now, now=now)
+            self.rows.clear()
+            await blobs.forget(("cats", SHA))
+
+
+async def test_the_bytes_of_a_duplicate_that_are_erased_while_they_are_mended_are_written_again() -> None:
+    made = Made()
+    await made.taken()
+    made.blobs.rows.clear()
+    made.objects = _Erasing(made)
+    assert (await made.taken()).duplicate
+    assert made.objects.rows[blob_key("cats", SHA)] == PHOTO
+    assert made.blobs.rows["cats", SHA].blob.state is BlobState.PRESENT

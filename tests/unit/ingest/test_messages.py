@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from google.protobuf.struct_pb2 import Struct
 
+from annostream.annotate.v1 import project_pb2
 from annostream.ingest.v1 import asset_pb2, events_pb2
 from annostream.ingest.v1 import ingest_service_pb2 as api
-from annostream_ingest.domain.asset import Asset, AssetIngested, AssetPurged, Image, State, purge
-from annostream_ingest.messages import arrival_of, asset_event, asset_ids, asset_to_wire, listing_of
+from annostream_ingest.domain.asset import Asset, AssetDeleted, AssetIngested, AssetPurged, Image, State, delete, purge
+from annostream_ingest.domain.project import Project
+from annostream_ingest.domain.refusal import AssetRejected, Rejection
+from annostream_ingest.messages import (
+    arrival_of,
+    asset_event,
+    asset_ids,
+    asset_to_wire,
+    listing_of,
+    project_of,
+    rejection_event,
+)
 from annostream_ingest.outbound.documents import asset_of, asset_to_document
 from annostream_kit.errors import InvalidArgument
 from tests.fakes.ingest import START
@@ -72,3 +85,63 @@ def test_an_unknown_state_is_refused_and_none_means_active() -> None:
     request = api.ListAssetsRequest(parent="projects/p", state=asset_pb2.Asset.State.ValueType(9))
     with pytest.raises(InvalidArgument, match="INVALID_FILTER"):
         listing_of(request)
+
+
+def test_a_header_without_metadata_has_none() -> None:
+    assert arrival_of(api.AssetHeader(parent="projects/p", path="a.jpg"))[0].metadata == ""
+
+
+def test_metadata_keeps_texts_truths_nothings_and_lists_of_objects() -> None:
+    told = api.AssetHeader(parent="projects/p", path="a.jpg")
+    told.metadata.update({"t": "x", "f": False, "n": None, "l": [{"a": 1.5}], "big": 1e300})
+    assert json.loads(arrival_of(told)[0].metadata) == {
+        "t": "x",
+        "f": False,
+        "n": None,
+        "l": [{"a": 1.5}],
+        "big": 1e300,
+    }
+
+
+def test_an_asset_without_image_facts_is_told_without_them() -> None:
+    bare = asset_to_wire(replace(WHOLE, image=None, metadata=""))
+    assert not bare.HasField("image")
+    assert not bare.metadata.fields
+    dark = asset_to_wire(replace(WHOLE, image=Image("png", 4, 3, 1, 1, "L", 1)))
+    assert (dark.image.HasField("capture_time"), dark.image.HasField("location")) == (False, False)
+
+
+def test_a_hidden_asset_is_announced_whole_so_that_it_can_come_back() -> None:
+    fact = delete(WHOLE, now=START)
+    assert isinstance(fact, AssetDeleted)
+    message = events_pb2.AssetDeleted.FromString(asset_event(fact).data)
+    assert (message.asset.path, message.asset.revision) == (WHOLE.path, 4)
+
+
+def test_a_rejection_is_announced_with_its_reason() -> None:
+    rejection = Rejection("p", "r", "a.jpg", "", "DAMAGED_IMAGE", "m", "ab", 7, 1, START)
+    event = rejection_event(AssetRejected(rejection))
+    wire = events_pb2.AssetRejected.FromString(event.data).rejection
+    assert (wire.reason, wire.size_bytes, event.subject, event.revision) == (
+        "DAMAGED_IMAGE",
+        7,
+        "projects/p/rejections/r",
+        1,
+    )
+
+
+def test_a_list_may_be_of_a_time_and_a_time_that_cannot_be_is_refused() -> None:
+    request = api.ListAssetsRequest(parent="projects/p", path_prefix="a/", metadata={"k": "v"})
+    request.create_time_from.FromDatetime(START)
+    listing = listing_of(request)
+    assert (listing.created_from, listing.created_until, listing.metadata) == (START, None, {"k": "v"})
+    request.create_time_until.seconds = 1 << 60
+    with pytest.raises(InvalidArgument, match="INVALID_FILTER"):
+        listing_of(request)
+
+
+def test_a_project_takes_assets_unless_it_is_archived() -> None:
+    wire = project_pb2.Project(name="projects/p", keep_location=True, revision=3)
+    assert project_of(wire) == Project("p", active=True, keep_location=True, revision=3)
+    wire.state = project_pb2.Project.STATE_ARCHIVED
+    assert not project_of(wire).active

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from annostream_ingest.domain.asset import AssetDeleted, AssetPurged, State
+from annostream_ingest.domain.asset import AssetDeleted, AssetPurged, Fact, State
 from annostream_ingest.domain.blob import BlobState
-from annostream_kit.errors import DependencyAwayError, InvalidArgument, NotFound, ResourceExhausted
-from tests.fakes.ingest import Bytes
+from annostream_ingest.ports import Key, Saved
+from annostream_ingest.use_cases.removal import Eraser, Sweeper
+from annostream_kit.errors import Aborted, DependencyAwayError, InvalidArgument, NotFound, ResourceExhausted
+from tests.fakes.ingest import Bytes, FakeAssets
 from tests.unit.ingest.making import PHOTO, Made, arrival
 
 
@@ -153,3 +157,111 @@ async def test_many_bytes_that_wait_to_be_mended_do_not_keep_the_sweeper(monkeyp
     made.clock.move(hours=25)
     await asyncio.wait_for(made.sweeper.sweep(), 5)
     assert await made.blobs.due(made.clock(), 10) == []
+
+
+class _Raced(FakeAssets):
+    """others: how often somebody else writes the same assets first."""
+
+    others = 0
+
+    async def save(self, facts: Sequence[Fact]) -> list[Saved]:
+        if self.others:
+            self.others -= 1
+            self.rows |= {key: replace(row, revision=row.revision + 1) for key, row in self.rows.items()}
+        return await super().save(facts)
+
+
+async def test_an_asset_that_others_changed_meanwhile_is_hidden_as_it_is_now() -> None:
+    made = Made(assets=_Raced())
+    asset = (await made.taken()).asset
+    assert isinstance(made.assets, _Raced)
+    made.assets.others = 1
+    (deleted,) = await made.removal.delete("cats", [asset.id])
+    assert (deleted.state, deleted.revision) == (State.DELETED, 3)
+
+
+async def test_an_asset_that_others_change_all_the_time_is_refused_for_a_moment() -> None:
+    made = Made(assets=_Raced())
+    asset = (await made.taken()).asset
+    assert isinstance(made.assets, _Raced)
+    made.assets.others = 99
+    with pytest.raises(Aborted, match="ASSETS_CHANGED_MEANWHILE") as refused:
+        await made.removal.delete("cats", [asset.id])
+    assert refused.value.retry_after_seconds
+
+
+class _Referred(FakeAssets):
+    """looks: how often nobody refers to any bytes, before somebody does."""
+
+    looks = 99
+
+    async def referenced(self, contents: Sequence[Key]) -> set[Key]:
+        self.looks -= 1
+        return set(contents) if self.looks < 0 else await super().referenced(contents)
+
+
+@pytest.mark.parametrize("looks", [0, 1])
+async def test_bytes_that_an_asset_takes_while_they_are_erased_stay(looks: int) -> None:
+    made = Made(assets=_Referred())
+    content = ("cats", (await made.taken()).asset.sha256)
+    made.assets.rows.clear()
+    assert isinstance(made.assets, _Referred)
+    made.assets.looks = looks
+    assert await made.eraser.erase(content)
+    assert made.blobs.rows[content].blob.state is not BlobState.DELETING
+    assert len(made.objects.rows) == 2
+
+
+async def test_bytes_that_another_eraser_removes_are_not_said_to_be_gone_yet() -> None:
+    made = Made()
+    content = ("cats", (await made.taken()).asset.sha256)
+    made.assets.rows.clear()
+    await made.blobs.begin_deletion(content, untouched_since=made.clock(), now=made.clock())
+    assert not await made.eraser.erase(content)
+    await made.blobs.forget(content)
+    assert await made.eraser.erase(content)
+
+
+async def test_an_eraser_that_stood_still_for_long_removes_nothing() -> None:
+    made = Made()
+    content = ("cats", (await made.taken()).asset.sha256)
+    made.assets.rows.clear()
+    times = iter([0.0, 301.0])
+    sleepy = Eraser(made.assets, made.blobs, made.objects, made.clock, lambda: next(times))
+    assert not await sleepy.erase(content)
+    assert len(made.objects.rows) == 2
+
+
+async def test_a_deletion_whose_eraser_died_is_gone_on_with_by_one_other_alone() -> None:
+    made = Made()
+    content = ("cats", (await made.taken()).asset.sha256)
+    made.assets.rows.clear()
+    await made.blobs.begin_deletion(content, untouched_since=made.clock(), now=made.clock())
+    stuck = made.blobs.rows[content].blob
+    await made.eraser.resume(stuck)
+    assert len(made.objects.rows) == 2
+    made.clock.move(hours=1)
+    await made.eraser.resume(stuck)
+    assert (made.objects.rows, made.blobs.rows) == ({}, {})
+
+
+class _Stopping(FakeAssets):
+    """What finishing purges meets at each sweep."""
+
+    def __init__(self, *errors: Exception) -> None:
+        super().__init__()
+        self.errors = list(errors)
+
+    async def unerased(self, limit: int, *, among: Sequence[Key] | None = None) -> list[tuple[Key, Key]]:
+        await super().unerased(limit, among=among)
+        raise self.errors.pop(0)
+
+
+async def test_the_sweeper_goes_on_after_a_store_was_away_and_a_fault_ends_it() -> None:
+    made = Made(assets=_Stopping(DependencyAwayError("MongoDB"), DependencyAwayError("MongoDB"), RuntimeError("fault")))
+    sweeper = Sweeper(
+        made.assets, made.blobs, made.rejections, made.eraser,
+        clock=made.clock, rejection_retention=timedelta(days=1), interval_seconds=0,
+    )  # fmt: skip
+    with pytest.raises(RuntimeError, match="fault"):
+        await sweeper.run()

@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
-from annostream_export.domain.job import Failed, Finished, PutBack, Started, State
+import pytest
+
+from annostream_export.domain.job import Fact, Failed, Finished, Progress, PutBack, Started, State, claim
 from annostream_export.domain.snapshot import Snapshot, SnapshotContent, publish, request
 from annostream_export.use_cases.runner import NotYetError, Report, Runner
 from annostream_kit.errors import DependencyAwayError, FailedPrecondition
@@ -141,3 +143,156 @@ async def test_a_runner_that_is_stopped_lets_go_of_its_job() -> None:
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert [type(fact) for fact in jobs.facts] == [Started, PutBack]
+
+
+async def _one_job(jobs: MemoryJobs[Snapshot]) -> None:
+    await jobs.create("p", "one", lambda number: request("p", number, {}, now=START))
+
+
+class _Away(MemoryJobs[Snapshot]):
+    """Answers none of the next calls of each kind; faults: what looking for work meets at last."""
+
+    def __init__(self, calls: int) -> None:
+        super().__init__()
+        self.left = {"due": calls, "save": 0, "renew": calls}
+        self.fault: Exception | None = None
+
+    async def due(self, now: datetime, limit: int) -> list[Snapshot]:
+        self._answer("due")
+        if self.fault:
+            raise self.fault
+        return await super().due(now, limit)
+
+    async def save(self, fact: Fact[Snapshot]) -> None:
+        self._answer("save")
+        await super().save(fact)
+        if isinstance(fact, Started):
+            self.left["save"] = self.left["renew"]
+
+    async def renew(self, made: Snapshot, until: datetime, progress: Progress) -> bool:
+        self._answer("renew")
+        return await super().renew(made, until, progress)
+
+    def _answer(self, what: str) -> None:
+        if self.left[what]:
+            self.left[what] -= 1
+            raise DependencyAwayError("MongoDB")
+
+
+async def test_a_runner_lives_on_while_mongodb_is_away_and_saves_what_it_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("annostream_export.use_cases.runner._AWAY_SECONDS", 0)
+    jobs, done = _Away(3), asyncio.Event()
+    await _one_job(jobs)
+
+    async def make(snapshot: Snapshot, report: Report) -> Finished[Snapshot]:
+        while jobs.left["renew"]:
+            await asyncio.sleep(0)
+        jobs.fault = RuntimeError("fault")
+        done.set()
+        return await _made(snapshot, report)
+
+    runner = Runner(jobs, make, Time(), holder="a", lease_seconds=0.004, max_attempts=3, poll_seconds=60)
+    with pytest.raises(RuntimeError, match="fault"):
+        await runner.run()
+    assert done.is_set()
+    assert [type(fact) for fact in jobs.facts] == [Started, Finished]
+
+
+async def test_a_job_whose_lease_is_lost_is_stopped_and_nothing_of_it_is_saved() -> None:
+    class Lost(MemoryJobs[Snapshot]):
+        async def renew(self, made: Snapshot, until: datetime, progress: Progress) -> bool:
+            await super().renew(made, until, progress)
+            return False
+
+    stopped = asyncio.Event()
+
+    async def endless(_: Snapshot, __: Report) -> Finished[Snapshot]:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+        raise AssertionError
+
+    jobs = Lost()
+    await _one_job(jobs)
+    runner = Runner(jobs, endless, Time(), holder="a", lease_seconds=0.004, max_attempts=3, poll_seconds=1)
+    assert await runner.step()
+    assert stopped.is_set()
+    assert [type(fact) for fact in jobs.facts] == [Started]
+
+
+async def test_a_fault_of_the_store_while_a_lease_is_kept_ends_the_runner_loudly() -> None:
+    class Faulty(MemoryJobs[Snapshot]):
+        async def renew(self, made: Snapshot, until: datetime, progress: Progress) -> bool:
+            await super().renew(made, until, progress)
+            raise RuntimeError("fault")
+
+    async def endless(_: Snapshot, __: Report) -> Finished[Snapshot]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    jobs = Faulty()
+    await _one_job(jobs)
+    runner = Runner(jobs, endless, Time(), holder="a", lease_seconds=0.004, max_attempts=3, poll_seconds=1)
+    with pytest.raises(RuntimeError, match="fault"):
+        await runner.step()
+
+
+async def test_how_far_a_job_is_can_be_read_while_it_runs() -> None:
+    renewed = asyncio.Event()
+
+    class Watched(MemoryJobs[Snapshot]):
+        async def renew(self, made: Snapshot, until: datetime, progress: Progress) -> bool:
+            kept = await super().renew(made, until, progress)
+            renewed.set()
+            return kept
+
+    jobs = Watched()
+    await _one_job(jobs)
+
+    async def make(snapshot: Snapshot, report: Report) -> Finished[Snapshot]:
+        report("writing", 3, 7)
+        await renewed.wait()
+        assert (await _only(jobs)).progress == Progress("writing", 3, 7)
+        return await _made(snapshot, report)
+
+    runner = Runner(jobs, make, Time(), holder="a", lease_seconds=0.004, max_attempts=3, poll_seconds=1)
+    await runner.step()
+    assert (await _only(jobs)).state is State.DONE
+
+
+async def test_a_job_that_kills_its_runners_is_given_up_and_the_next_is_made() -> None:
+    jobs: MemoryJobs[Snapshot] = MemoryJobs()
+    await _one_job(jobs)
+    time = Time()
+    for _ in range(3):
+        started = claim(await _only(jobs), "dead", now=time.now, lease_seconds=10, max_attempts=3)
+        assert isinstance(started, Started)
+        await jobs.save(started)
+        time.now += timedelta(seconds=11)
+    runner = Runner(jobs, _made, time, holder="a", lease_seconds=10, max_attempts=3, poll_seconds=1)
+    assert await runner.step()
+    failure = (await _only(jobs)).failure
+    assert failure
+    assert failure.reason == "ATTEMPTS_EXHAUSTED"
+
+
+async def test_who_is_woken_looks_at_once_and_else_at_the_next_poll() -> None:
+    runs = asyncio.Queue[str]()
+
+    async def make(snapshot: Snapshot, report: Report) -> Finished[Snapshot]:
+        runs.put_nowait(snapshot.name)
+        return await _made(snapshot, report)
+
+    for poll_seconds, wake in ((3600, True), (0.001, False)):
+        jobs = MemoryJobs[Snapshot]()
+        runner = Runner(jobs, make, Time(), holder="a", lease_seconds=10, max_attempts=3, poll_seconds=poll_seconds)
+        running = asyncio.create_task(runner.run())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        made = await jobs.create("p", f"{poll_seconds}", lambda number: request("p", number, {}, now=START))
+        if wake:
+            runner.wake()
+        assert await runs.get() == made.name
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)

@@ -90,3 +90,18 @@ def test_a_folder_called_images_is_not_where_labels_are_looked_for() -> None:
 def test_a_file_without_an_image_suffix_gets_one_for_yolo() -> None:
     assert yolo_path("a/IMG_1", JPEG) == "a/IMG_1.jpg"
     assert yolo_path("a/IMG_1.0", "image/png") == "a/IMG_1.0.png"
+
+
+def test_a_path_that_no_system_takes_becomes_one_that_all_do() -> None:
+    assert safe_path("../..") == "unnamed"
+    assert safe_path("a//./b\\c.jpg") == "a/b/c.jpg"
+    assert safe_path("con.jpg") == "_con.jpg"
+    assert safe_path("a. /b.jpg") == "a__/b.jpg"
+
+
+def test_a_path_that_is_too_long_keeps_its_end() -> None:
+    long = "/".join(f"{number:03}" + "x" * 97 for number in range(30)) + "/1.jpg"
+    short = safe_path(long)
+    assert len(short.encode()) < len(long)
+    assert long.endswith(short)
+    assert short.endswith("/1.jpg")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from annostream.annotate.v1 import annotation_pb2, task_pb2
 from annostream.ingest.v1 import asset_pb2
 from annostream_export.dataset.rows import Completed, SnapshotRows
@@ -26,3 +28,23 @@ def test_what_users_may_make_large_counts_for_the_size_of_a_part() -> None:
         held.append(rows.bytes_held)
     small, with_metadata, with_attribute = held
     assert with_metadata == with_attribute == small + 60_000
+
+
+def test_a_polygon_has_its_bounding_box_and_its_area() -> None:
+    done = _completed(metadata="", attribute="")
+    triangle = annotation_pb2.Polygon(points=[0, 0, 4, 0, -0.0, 3])
+    region = annotation_pb2.Region(id="r", control_id="c", label_ids=["l"], polygon=triangle)
+    rows = SnapshotRows([Label("c", "l", "유미", 0)])
+    rows.add([replace(done, results=[annotation_pb2.Result(regions=[region])])])
+    (row,) = rows.regions.take().to_pylist()
+    assert (row["kind"], row["area"]) == ("polygon", 6)
+    assert [row[side] for side in ("x", "y", "width", "height")] == [0, 0, 4, 3]
+
+
+def test_metadata_is_kept_as_canonical_json_with_whole_numbers_as_such() -> None:
+    done = _completed(metadata="n", attribute="")
+    done.asset.metadata.update({"a": 5, "b": 0.5, "l": [True, None, {"k": "v"}]})
+    rows = SnapshotRows([Label("c", "l", "유미", 0)])
+    rows.add([done])
+    (row,) = rows.items.take().to_pylist()
+    assert row["metadata"] == '{"a":5,"b":0.5,"l":[true,null,{"k":"v"}],"note":"n"}'

@@ -72,13 +72,14 @@ class Desk:
         max_leases: int = 64,
         schema: LabelSchema = SCHEMA,
         like: Desk | None = None,
+        results: MemoryResults | None = None,
     ) -> None:
         self.now: datetime = NOW
         self.tasks: RacedTasks = like.tasks if like else RacedTasks()
         self.project_rows: MemoryProjects = like.project_rows if like else MemoryProjects()
         self.drafts: MemoryDrafts = like.drafts if like else MemoryDrafts()
         self.history: MemoryHistory = like.history if like else MemoryHistory()
-        self.result_rows: MemoryResults = like.result_rows if like else MemoryResults()
+        self.result_rows: MemoryResults = results or (like.result_rows if like else MemoryResults())
         self.events = MemoryAnnouncements()
         if not like:
             wish = Wish("냥이", schema, slots)
@@ -97,12 +98,12 @@ class Desk:
         self.leasing = Leasing(
             self.tasks, self.drafts, self.known, self.queue, leased, self.clock, lease_seconds=60, max_leases=max_leases
         )
-        results = Results(self.result_rows, max_inline_bytes=MAX_INLINE_BYTES, max_bytes=MAX_RESULT_BYTES)
+        keeping = Results(self.result_rows, max_inline_bytes=MAX_INLINE_BYTES, max_bytes=MAX_RESULT_BYTES)
         self.submitting = Submitting(
             self.tasks,
             self.drafts,
             self.history,
-            results,
+            keeping,
             self.known,
             leased,
             self.events,

@@ -14,6 +14,7 @@ from annostream_annotate.domain.task import ResultReference, TaskState, asset_go
 from annostream_annotate.use_cases.results import Received
 from annostream_annotate.use_cases.submitting import Taken
 from annostream_kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
+from tests.fakes.annotate import MemoryResults
 from tests.unit.annotate.desk import MAX_INLINE_BYTES, MAX_RESULT_BYTES, Desk, box, sent
 from tests.unit.annotate.made import PROJECT, SCHEMA
 
@@ -273,3 +274,23 @@ async def test_a_repeat_whose_version_was_lost_from_the_history_is_told_so() -> 
     desk.history.rows.clear()
     with pytest.raises(NotFound, match="ANNOTATION_NOT_FOUND"):
         await desk.submitting.submit(PROJECT, task, 1, MINE)
+
+
+async def test_a_lease_that_ends_while_a_large_result_is_written_is_judged_by_what_is_so_then() -> None:
+    desk = Desk()
+    task = desk.open()
+
+    class Slow(MemoryResults):
+        async def put(self, project: str, data: bytes, region_count: int) -> ResultReference:
+            desk.now += timedelta(seconds=61)
+            other_replica = Desk(like=desk)
+            other_replica.now = desk.now
+            await other_replica.choose("soon", task)
+            return await super().put(project, data, region_count)
+
+    desk = Desk(like=desk, results=Slow())
+    token = await desk.choose("yumi", task)
+    large = sent("yumi", *(box(region=f"r{number}") for number in range(40)))
+    kept = await desk.submitting.submit(PROJECT, task, token, large)
+    assert isinstance(kept, DraftKept)
+    assert (kept.reason, kept.holder) == ("LEASE_TAKEN", "soon")

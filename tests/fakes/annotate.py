@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from annostream_annotate.domain.annotation import AnnotationRevised, AnnotationSubmitted
 from annostream_annotate.domain.lease import LeasesChanged, TaskLeased
 from annostream_annotate.domain.project import Project, ProjectChanged, ProjectCreated
-from annostream_annotate.domain.queue import Cursor
+from annostream_annotate.domain.queue import Cursor, Waiting
 from annostream_annotate.domain.task import (
     Annotation,
     AssetFact,
@@ -23,7 +23,6 @@ from annostream_annotate.domain.task import (
 from annostream_annotate.ports import Page, TaskFact
 
 _KEPT_REQUESTS = 32
-_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class MemoryProjects:
@@ -136,8 +135,9 @@ class MemoryTasks:
         ranked = [(rank, task) for rank, task in ranked if low <= rank and (high is None or rank < high)]
         return self._read([task for _, task in sorted(ranked, key=lambda pair: pair[0])], limit)
 
-    async def requeued(self, project: str, since: datetime | None, limit: int) -> list[Task]:
-        back = [(at, task) for task in self._of(project) if (at := _requeued_at(task)) and at > (since or _EVER)]
+    async def requeued(self, project: str, after: Waiting | None, limit: int) -> list[Task]:
+        back = [((at, task.id), task) for task in self._of(project) if (at := _requeued_at(task))]
+        back = [pair for pair in back if after is None or pair[0] > after]
         return self._read([task for _, task in sorted(back, key=lambda pair: pair[0])], limit)
 
     async def expired(self, now: datetime, limit: int) -> list[Task]:
@@ -165,7 +165,9 @@ class MemoryTasks:
 
     async def note_draft(self, draft: Draft) -> None:
         task = self.rows[draft.task]
-        self.rows[draft.task] = replace(task, drafters=tuple(sorted({*task.drafters, draft.annotator})))
+        if draft.annotator not in task.drafters:
+            drafters = (*task.drafters, draft.annotator)
+            self.rows[draft.task] = replace(task, drafters=drafters, version=task.version + 1)
 
     def _of(self, project: str) -> list[Task]:
         return [task for task in self.rows.values() if task.project == project]

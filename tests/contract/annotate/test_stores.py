@@ -117,7 +117,8 @@ async def test_the_queue_holds_what_is_ready_and_nothing_else(stores: Stores) ->
     assert await stores.tasks.save(given_back)
     (back,) = await stores.tasks.requeued(PROJECT, None, 9)
     assert (back.id, back.slots[0].left_by) == (tasks[0].id, "yumi")
-    assert await stores.tasks.requeued(PROJECT, NOW, 9) == []
+    assert await stores.tasks.requeued(PROJECT, (NOW, back.id), 9) == []
+    assert [t.id for t in await stores.tasks.requeued(PROJECT, (NOW, ""), 9)] == [back.id]
     assert await stores.tasks.front("other") is None
 
 
@@ -203,7 +204,7 @@ async def test_projects_are_listed_newest_first_and_by_name(stores: Stores) -> N
 
 async def test_positions_of_a_cursor_only_grow(stores: Stores) -> None:
     assert await stores.cursors.get(PROJECT, "yumi") is None
-    await stores.cursors.save(PROJECT, "yumi", Cursor(5, 20, 3, sweep=9, requeue_sweep=NOW))
+    await stores.cursors.save(PROJECT, "yumi", Cursor(5, 20, 3, sweep=9, requeue_sweep=(NOW, "t1")))
     await stores.cursors.save(PROJECT, "yumi", Cursor(6, 10, 4))
     assert await stores.cursors.get(PROJECT, "yumi") == Cursor(5, 20, 4)
 
@@ -227,8 +228,12 @@ async def test_a_draft_that_is_noted_while_another_submits_stays_noted(stores: S
     (task,) = await given(stores, 1)
     await stores.tasks.save(leased(task))
     read = await again(stores, task)
-    await stores.tasks.note_draft(Draft(PROJECT, task.id, "renga", InlineResult(b"x", 1), NOW))
-    assert await stores.tasks.save(submitted(read))
+    for _ in range(2):
+        await stores.tasks.note_draft(Draft(PROJECT, task.id, "renga", InlineResult(b"x", 1), NOW))
+    assert not await stores.tasks.save(submitted(read)), "who read the task before does not know of the draft"
+    known = await again(stores, task)
+    assert (known.drafters, known.version) == (("renga",), read.version + 1)
+    assert await stores.tasks.save(submitted(known))
     assert (await again(stores, task)).drafters == ("renga",)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
 
 import pytest
 
 from annostream_annotate.domain.project import Project, Wish, create
+from annostream_annotate.domain.queue import Waiting
 from annostream_annotate.domain.task import Task
 from annostream_annotate.use_cases.at_work import People
 from annostream_annotate.use_cases.known_projects import KnownProjects
@@ -74,9 +74,9 @@ class CountedTasks(MemoryTasks):
         self.looks[f"front of {project}"] += 1
         return await super().front(project)
 
-    async def requeued(self, project: str, since: datetime | None, limit: int) -> list[Task]:
+    async def requeued(self, project: str, after: Waiting | None, limit: int) -> list[Task]:
         self.looks[f"requeued of {project}"] += 1
-        return await super().requeued(project, since, limit)
+        return await super().requeued(project, after, limit)
 
 
 async def test_the_queue_forgets_the_project_used_longest_ago() -> None:

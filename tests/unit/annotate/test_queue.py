@@ -165,6 +165,19 @@ async def test_a_task_that_another_call_leases_right_now_still_has_its_other_slo
     assert sorted(len(of_one) for of_one in leased) == [0, 1, 1, 1]
 
 
+async def test_what_came_back_in_one_moment_is_offered_whole_however_much_it_is() -> None:
+    desk = Desk(2, max_leases=100)
+    desk.open(80)
+    for number, task in enumerate(list(desk.tasks.rows)):
+        who = "soon" if number < 70 else "lenga"
+        assert await desk.submit(who, task, await desk.choose(who, task))
+        await desk.choose("yumi", task)
+    desk.now += timedelta(seconds=61)
+    assert await desk.leasing.sweep(100) == 80
+    offered = [key for _ in range(40) for key in await desk.lease("soon", 8)]
+    assert len(offered) == 10
+
+
 def test_the_window_grows_with_the_people_at_work() -> None:
     assert (window(1), window(8), window(9)) == (32, 32, 36)
     people = People(300)

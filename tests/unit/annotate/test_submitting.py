@@ -294,3 +294,14 @@ async def test_a_lease_that_ends_while_a_large_result_is_written_is_judged_by_wh
     kept = await desk.submitting.submit(PROJECT, task, token, large)
     assert isinstance(kept, DraftKept)
     assert (kept.reason, kept.holder) == ("LEASE_TAKEN", "soon")
+
+
+async def test_a_submit_drops_the_draft_that_another_replica_has_kept_since_the_lease() -> None:
+    desk = Desk()
+    task = desk.open()
+    await desk.lease("yumi")
+    kept = await Desk(like=desk).submitting.submit(PROJECT, task, 99, MINE)
+    assert isinstance(kept, DraftKept)
+    assert isinstance(await desk.submitting.submit(PROJECT, task, 1, BETTER), Taken)
+    with pytest.raises(NotFound):
+        await desk.submitting.draft(PROJECT, task, "yumi")

@@ -214,6 +214,22 @@ async def test_a_long_rebuild_keeps_its_lease() -> None:
     assert progress[-1].read == 3
 
 
+async def test_a_rebuild_goes_on_renewing_after_mongodb_was_away() -> None:
+    topics = Topics(*(record(of_task(n)) for n in range(3)))
+    topics.between.clear()
+    answers: list[Exception] = [DependencyAwayError("MongoDB")]
+
+    class AwayOnce(MemoryModel):
+        async def renew_rebuild(self, holder: str, *, now: datetime, lease_seconds: float) -> bool:
+            if answers:
+                raise answers.pop()
+            topics.between.set()
+            return await super().renew_rebuild(holder, now=now, lease_seconds=lease_seconds)
+
+    progress = await run(rebuild(AwayOnce(), topics, lease_seconds=0.003))
+    assert progress[-1].read == 3
+
+
 def test_an_event_whose_bytes_are_another_message_or_another_subject_is_no_row() -> None:
     task = of_task(1)
     for data in (b"\xff", of_task(2).data):

@@ -39,6 +39,7 @@ Cursor: TypeAlias = AsyncIOMotorCursor[Document]
 Session: TypeAlias = AsyncIOMotorClientSession
 
 _DUPLICATE_KEY = 11000
+_NAMESPACE_NOT_FOUND, _INDEX_NOT_FOUND = 26, 27
 _SNAPSHOT_TOO_OLD = 239
 # Codes of a server that steps down, starts, stops, is overloaded or out of disk; they come as OperationFailure.
 _AWAY_CODES = frozenset(
@@ -141,6 +142,15 @@ async def streamed(cursor: Cursor) -> AsyncGenerator[Document, None]:
     finally:
         if cursor.alive:  # type: ignore[truthy-function]  # a property, whatever the stub says
             await cursor.close()
+
+
+async def drop_index(rows: Collection, name: str) -> None:
+    """Drops what is there; one that is gone already, or whose collection never was, is no error."""
+    try:
+        await rows.drop_index(name)
+    except OperationFailure as error:
+        if error.code not in (_NAMESPACE_NOT_FOUND, _INDEX_NOT_FOUND):
+            raise
 
 
 class NewerSchemaError(Exception):

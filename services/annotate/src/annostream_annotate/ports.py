@@ -9,7 +9,7 @@ from typing import Protocol
 from annostream_annotate.domain.annotation import AnnotationRevised, AnnotationSubmitted
 from annostream_annotate.domain.lease import LeasesChanged, TaskLeased
 from annostream_annotate.domain.project import Project, ProjectChanged, ProjectCreated
-from annostream_annotate.domain.queue import Cursor
+from annostream_annotate.domain.queue import Cursor, Waiting
 from annostream_annotate.domain.task import Annotation, AssetFact, Draft, ResultReference, Task, TaskState
 
 Clock = Callable[[], datetime]
@@ -65,8 +65,8 @@ class TaskStore(Protocol):
     async def ready(self, project: str, low: int, high: int | None, limit: int) -> list[Task]:
         """Tasks with such a slot, of ranks in [low, high), lowest first."""
 
-    async def requeued(self, project: str, since: datetime | None, limit: int) -> list[Task]:
-        """Tasks with a slot that came back after `since`, the longest waiting first."""
+    async def requeued(self, project: str, after: Waiting | None, limit: int) -> list[Task]:
+        """Tasks with a slot that came back, the longest waiting first, those after `after`."""
 
     async def expired(self, now: datetime, limit: int) -> list[Task]:
         """Tasks with a lease that has ended, of all projects."""
@@ -81,7 +81,7 @@ class TaskStore(Protocol):
         """Writes each task's facts in one write of its own; False where some met a newer version, and were left."""
 
     async def note_draft(self, draft: Draft) -> None:
-        """Marks the task, so that leasing it again looks for the draft."""
+        """Marks the task: leasing it again looks for the draft, and whoever read it before reads it again to write."""
 
 
 class CursorStore(Protocol):

@@ -28,6 +28,10 @@ def random_start(front: int, width: int, draw: float) -> int:
     return front + int(draw * width)
 
 
+# A task's place among the requeued: since when a slot waits, and its id, for many come back in the same moment.
+Waiting = tuple[datetime, str]
+
+
 class Segment(Enum):
     BEHIND = "behind"
     AHEAD = "ahead"
@@ -38,14 +42,14 @@ class Cursor:
     """Where an annotator stands in a project.
 
     ahead: the next rank from `start` upward.  behind: the next rank from the front up to `start`.
-    sweep: the next rank of the sweep.  requeue_sweep: since when the last task that it passed was requeued.
+    sweep: the next rank of the sweep.  requeue_sweep: where the last task that it passed stands among the requeued.
     """
 
     start: int
     ahead: int
     behind: int
     sweep: int = 0
-    requeue_sweep: datetime | None = None
+    requeue_sweep: Waiting | None = None
 
     def order(self, width: int) -> tuple[Segment, ...]:
         """Which segments to look in, in this order: who is too far ahead takes from behind first."""

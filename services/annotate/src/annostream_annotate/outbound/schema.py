@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from annostream_kit.mongo import Database, Migration
+from annostream_kit.mongo import Database, Migration, drop_index
 from annostream_kit.mongo_outbox import OUTBOX_INDEX
 
 
@@ -37,8 +37,8 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             partialFilterExpression=_where("ready_rank"),
         ),
         IndexModel(
-            [("project", ASCENDING), ("requeued_at", ASCENDING)],
-            name="requeued",
+            [("project", ASCENDING), ("requeued_at", ASCENDING), ("_id", ASCENDING)],
+            name="requeued_in_order",
             partialFilterExpression=_where("requeued_at"),
         ),
         IndexModel(
@@ -57,4 +57,9 @@ async def _first(_: Database) -> None:
     """Version 1 is the first: nothing to migrate."""
 
 
-MIGRATIONS: Sequence[Migration] = (_first,)
+async def _second(database: Database) -> None:
+    """The requeued have an index by time and id: many come back in the same moment."""
+    await drop_index(database["tasks"], "requeued")
+
+
+MIGRATIONS: Sequence[Migration] = (_first, _second)

@@ -23,14 +23,16 @@ class MongoCursors:
         row = await self._rows.find_one({"_id": f"{project}/{annotator}"})
         if row is None:
             return None
-        return Cursor(row["start"], row["ahead"], row["behind"], row.get("sweep", 0), row.get("requeue_sweep"))
+        waiting = (row["requeue_sweep"], row.get("requeue_sweep_task", "")) if row.get("requeue_sweep") else None
+        return Cursor(row["start"], row["ahead"], row["behind"], row.get("sweep", 0), waiting)
 
     async def save(self, project: str, annotator: str, cursor: Cursor) -> None:
+        since, task = cursor.requeue_sweep or (None, "")
         await self._rows.update_one(
             {"_id": f"{project}/{annotator}"},
             {
                 "$max": {"ahead": cursor.ahead, "behind": cursor.behind},
-                "$set": {"sweep": cursor.sweep, "requeue_sweep": cursor.requeue_sweep},
+                "$set": {"sweep": cursor.sweep, "requeue_sweep": since, "requeue_sweep_task": task},
                 "$setOnInsert": {"start": cursor.start},
             },
             upsert=True,

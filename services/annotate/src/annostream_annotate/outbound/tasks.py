@@ -10,6 +10,7 @@ from pymongo.errors import BulkWriteError
 
 from annostream_annotate.domain.annotation import AnnotationRevised, AnnotationSubmitted
 from annostream_annotate.domain.lease import LeasesChanged, TaskLeased
+from annostream_annotate.domain.queue import Waiting
 from annostream_annotate.domain.task import AssetFact, Draft, Task, TaskState
 from annostream_annotate.messages import events_of
 from annostream_annotate.outbound.documents import (
@@ -82,7 +83,7 @@ class MongoTasks:
         return bool(answer.modified_count)
 
     async def held_by(self, project: str, annotator: str, limit: int) -> list[Task]:
-        return await self._queue({"holders": annotator, "project": project}, "", limit)
+        return await self._queue({"holders": annotator, "project": project}, limit)
 
     async def front(self, project: str) -> int | None:
         row = await self._rows.find_one(
@@ -93,18 +94,22 @@ class MongoTasks:
 
     async def ready(self, project: str, low: int, high: int | None, limit: int) -> list[Task]:
         ranks: Document = {"$gte": low} if high is None else {"$gte": low, "$lt": high}
-        return await self._queue({"project": project, "ready_rank": ranks}, "ready_rank", limit)
+        return await self._queue({"project": project, "ready_rank": ranks}, limit, "ready_rank")
 
-    async def requeued(self, project: str, since: datetime | None, limit: int) -> list[Task]:
-        return await self._queue({"project": project, "requeued_at": {"$gt": since or _EVER}}, "requeued_at", limit)
+    async def requeued(self, project: str, after: Waiting | None, limit: int) -> list[Task]:
+        since, last_id = after or (_EVER, "")
+        scope: Document = {"project": project, "requeued_at": {"$gte": since}}
+        if after is not None:
+            scope["$or"] = [{"requeued_at": {"$gt": since}}, {"_id": {"$gt": last_id}}]
+        return await self._queue(scope, limit, "requeued_at", "_id")
 
     async def expired(self, now: datetime, limit: int) -> list[Task]:
-        return await self._queue({"lease_expires_at": {"$lte": now}}, "lease_expires_at", limit)
+        return await self._queue({"lease_expires_at": {"$lte": now}}, limit, "lease_expires_at")
 
-    async def _queue(self, scope: Mapping[str, object], order: str, limit: int) -> list[Task]:
+    async def _queue(self, scope: Mapping[str, object], limit: int, *order: str) -> list[Task]:
         rows = self._rows.find(dict(scope), _LIGHT).limit(limit)
         if order:
-            rows = rows.sort(order, ASCENDING)
+            rows = rows.sort([(field, ASCENDING) for field in order])
         return [task_of(row) for row in await rows.to_list(limit)]
 
     async def stored(self, tasks: Iterable[str]) -> dict[str, Task]:
@@ -130,7 +135,8 @@ class MongoTasks:
         return int(answer.inserted_count + answer.modified_count) == len(writes)
 
     async def note_draft(self, draft: Draft) -> None:
-        await self._rows.update_one({"_id": draft.task}, {"$addToSet": {"drafters": draft.annotator}})
+        unmarked: Document = {"_id": draft.task, "drafters": {"$ne": draft.annotator}}
+        await self._rows.update_one(unmarked, {"$push": {"drafters": draft.annotator}, "$inc": {"version": 1}})
 
 
 def _write(facts: Sequence[AssetFact]) -> InsertOne[Document] | UpdateOne:

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from annostream_annotate.domain.lease import NotLeasable, lease
 from annostream_annotate.domain.project import Project
-from annostream_annotate.domain.queue import Cursor, Segment, begin, random_start, window
-from annostream_annotate.domain.task import Slot, Task
+from annostream_annotate.domain.queue import Cursor, Segment, Waiting, begin, random_start, window
+from annostream_annotate.domain.task import Task
 from annostream_annotate.ports import CursorStore, Draw, TaskStore
 from annostream_annotate.use_cases.at_work import InHand, People
 from annostream_annotate.use_cases.shelf import Shelf
@@ -269,7 +269,7 @@ class OwnOrder(Search):
 
     async def _sweep_requeued(self) -> list[Task]:
         page = await self._tasks.requeued(self._project, self._place().requeue_sweep, SWEEP_PAGE)
-        end = _since(page[-1].slots) if len(page) == SWEEP_PAGE else None
+        end = _waiting(page[-1]) if len(page) == SWEEP_PAGE else None
         self._cursor = replace(self._place(), requeue_sweep=end)
         return page
 
@@ -277,7 +277,7 @@ class OwnOrder(Search):
         if self._cursor is None:
             return
         cursor = self._moved(self._cursor, {task.id for task in taken})
-        if cursor != self._before and cursor != Cursor(0, 0, 0):
+        if cursor != (self._before or Cursor(0, 0, 0)):
             await self._queue.cursors.save(self._project, self._annotator, cursor)
 
     def _moved(self, cursor: Cursor, taken: set[str]) -> Cursor:
@@ -291,5 +291,5 @@ class OwnOrder(Search):
         return cursor
 
 
-def _since(slots: Sequence[Slot]) -> datetime | None:
-    return min((slot.requeued_at for slot in slots if slot.requeued_at), default=None)
+def _waiting(task: Task) -> Waiting:
+    return min(slot.requeued_at for slot in task.slots if slot.requeued_at), task.id

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
-from pymongo.errors import OperationFailure
 
 from annostream.ingest.v1 import asset_pb2
 from annostream_export.domain.job import State
 from annostream_export.outbound.mongo_redactions import MongoRedactions
-from annostream_kit.mongo import Collection, Database, Migration
+from annostream_kit.mongo import Database, Migration, drop_index
 from annostream_kit.mongo_outbox import OUTBOX_INDEX
 
-_INDEX_NOT_FOUND = 27
 _BATCH = 1000
 _JOBS = [
     OUTBOX_INDEX,
@@ -49,17 +47,7 @@ async def _second(database: Database) -> None:
     """Claims of paths have an index by suffix and stem, which replaces the one by stem."""
     for name in await database.list_collection_names(filter={"name": {"$regex": "^assets_g"}}):
         await database[name].create_indexes(GENERATION_INDEXES["assets"])
-        if "path" in await database[name].index_information():
-            await _drop_index(database[name], "path")
-
-
-async def _drop_index(rows: Collection, index: str) -> None:
-    try:
-        await rows.drop_index(index)
-    except OperationFailure as error:
-        # Another replica, which starts at the same time, was faster.
-        if error.code != _INDEX_NOT_FOUND:
-            raise
+        await drop_index(database[name], "path")
 
 
 async def _third(database: Database) -> None:

@@ -166,7 +166,12 @@ class Rebuild:
     async def _renew(self, holder: str) -> None:
         while True:
             await asyncio.sleep(self._lease_seconds / 3)
-            await self._model.renew_rebuild(holder, now=self._clock(), lease_seconds=self._lease_seconds)
+            try:
+                await self._model.renew_rebuild(holder, now=self._clock(), lease_seconds=self._lease_seconds)
+            except Exception as error:
+                if not is_dependency_away(error):
+                    raise
+                log.warning("rebuild_not_renewed", error=str(error)[:200])
 
 
 def _log_skipped(record: Record, error: Exception) -> None:

@@ -1,6 +1,6 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
-import { fakeApi } from "./e2e/fake/plugin";
+import { fakeApi } from "./e2e/fake/plugin.ts";
 
 const GATEWAY_STATIC = "../services/gateway/src/annostream_gateway/static";
 

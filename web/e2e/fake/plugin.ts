@@ -1,2 +1,41 @@
+/** `npm run dev`: Vite with the fake gateway beside it, over the photos of samples/. */
+
+import { readFile } from "node:fs/promises";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { basename, join } from "node:path";
 import type { Plugin } from "vite";
-export const fakeApi = (): Plugin => ({ name: "fake-api" });
+import { seeded } from "./seed.ts";
+import { fakeGateway } from "./server.ts";
+
+const SAMPLES = join(import.meta.dirname, "../../../samples");
+
+export function fakeApi(): Plugin {
+  const gateway = fakeGateway(seeded(Number(process.env["FAKE_COPIES"] ?? 1)));
+  return {
+    name: "fake-gateway",
+    configureServer({ middlewares }) {
+      middlewares.use((request, response, next) => {
+        void serve(gateway, request, response).then((served) => served || next());
+      });
+    },
+  };
+}
+
+async function serve(gateway: (r: Request) => Promise<Response>, asked: IncomingMessage, out: ServerResponse): Promise<boolean> {
+  const path = asked.url ?? "/";
+  if (path.startsWith("/fake/samples/")) out.end(await readFile(join(SAMPLES, basename(path))));
+  else if (path.startsWith("/api/")) await answer(gateway, asked, out);
+  else return false;
+  return true;
+}
+
+async function answer(gateway: (r: Request) => Promise<Response>, asked: IncomingMessage, out: ServerResponse): Promise<void> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of asked) chunks.push(chunk as Buffer);
+  const method = asked.method ?? "GET";
+  const headers = new Headers(Object.entries(asked.headers).flatMap(([key, value]) => (typeof value === "string" ? [[key, value]] : [])) as [string, string][]);
+  const body = method === "GET" ? {} : { body: Buffer.concat(chunks) };
+  const response = await gateway(new Request(`http://localhost${asked.url}`, { method, headers, ...body }));
+  out.writeHead(response.status, Object.fromEntries(response.headers));
+  out.end(await response.text());
+}

@@ -1,0 +1,35 @@
+/** What the fake gateway begins with: one project of real photos. */
+
+import { FakeState, type Photo } from "./state.ts";
+
+const SIZES: Record<string, readonly [number, number]> = {
+  "chelsea.jpg": [451, 300],
+  "coffee.jpg": [600, 400],
+  "astronaut.webp": [512, 512],
+  "rocket.jpg": [640, 427],
+  "hubble.jpg": [900, 785],
+  "chelsea_turned.jpg": [480, 600],
+  "flower.avif": [640, 427],
+  "gravel.png": [512, 512],
+  "chelsea_face.jpg": [660, 660],
+  "retina.jpg": [900, 900],
+};
+
+export const PHOTOS: readonly Photo[] = Object.entries(SIZES).map(([path, [width, height]]) => ({
+  path: `photos/${path}`,
+  width,
+  height,
+  url: `/fake/samples/${path}`,
+}));
+
+export function seeded(copies = 1): FakeState {
+  const state = new FakeState();
+  const labels = [
+    { name: "순이", colour: "#f2994a", hotkey: "1" },
+    { name: "유미", colour: "#2f80ed", hotkey: "2" },
+    { name: "렝가", colour: "#27ae60", hotkey: "3" },
+  ];
+  const { name } = state.addProject("우리집 고양이", { controls: [{ id: "boxes", boxes: { labels } }] });
+  for (let copy = 0; copy < copies; copy++) for (const photo of PHOTOS) state.addTask(name!, photo);
+  return state;
+}

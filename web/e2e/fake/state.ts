@@ -1,0 +1,157 @@
+/** What the fake gateway remembers. Only for development and unit tests: the real end-to-end tests have no fakes. */
+
+import type { components, ExportFormat, ExportImages, TaskState } from "../../src/lib/api/schema.ts";
+
+type S = components["schemas"];
+
+export class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    readonly reason: string,
+    readonly metadata: Record<string, string> = {},
+  ) {
+    super(reason);
+  }
+}
+
+export interface Photo {
+  readonly path: string;
+  readonly width: number;
+  readonly height: number;
+  readonly url: string;
+}
+
+interface FakeTask {
+  task: S["Task"];
+  lease?: S["Lease"] & { until: number };
+  drafts: Map<string, S["Draft"]>;
+}
+
+export interface FakeOptions {
+  readonly now?: () => number;
+  readonly leaseMilliseconds?: number;
+}
+
+export class FakeState {
+  readonly projects = new Map<string, S["Project"]>();
+  readonly tasks = new Map<string, FakeTask>();
+  readonly photos = new Map<string, Photo>();
+  readonly exports: S["Export"][] = [];
+  readonly accounts = new Map<string, { account: S["Account"]; password: string }>();
+  /** Who is logged in; the fake has one browser at a time. */
+  me: S["Account"] | null = null;
+  #token = 0;
+  readonly now: () => number;
+  readonly #leaseMilliseconds: number;
+
+  constructor(options: FakeOptions = {}) {
+    this.now = options.now ?? Date.now;
+    this.#leaseMilliseconds = options.leaseMilliseconds ?? 600_000;
+  }
+
+  time(plus = 0): string {
+    return new Date(this.now() + plus).toISOString();
+  }
+
+  addProject(displayName: string, labelSchema: S["LabelSchema"]): S["Project"] {
+    const name = `projects/p${this.projects.size + 1}`;
+    const project = { name, displayName, labelSchema: numbered(labelSchema), revision: "1", state: "STATE_ACTIVE" as const };
+    const made = { ...project, annotationsPerTask: 1, createTime: this.time(), updateTime: this.time() };
+    this.projects.set(name, made);
+    return made;
+  }
+
+  addTask(project: string, photo: Photo): S["Task"] {
+    const id = `${this.tasks.size + 1}`.padStart(4, "0");
+    const asset = `${project}/assets/a${id}`;
+    this.photos.set(asset, photo);
+    const { path, width, height } = photo;
+    const name = `${project}/tasks/t${id}`;
+    const task = { name, state: "STATE_OPEN" as const, assets: [{ name: asset, path, width, height }], annotationsRequired: 1 };
+    this.tasks.set(name, { task: { ...task, updateTime: this.time() }, drafts: new Map() });
+    return task;
+  }
+
+  project(name: string): S["Project"] {
+    const project = this.projects.get(name);
+    if (!project) throw new Refusal(404, "PROJECT_NOT_FOUND", { project: name });
+    return project;
+  }
+
+  tasksOf(project: string, state?: TaskState): S["Task"][] {
+    const all = [...this.tasks.values()].filter(({ task }) => task.name!.startsWith(`${project}/`));
+    return all.filter(({ task }) => !state || task.state === state).map((one) => this.shown(one));
+  }
+
+  entry(name: string): FakeTask {
+    const entry = this.tasks.get(name);
+    if (!entry) throw new Refusal(404, "TASK_NOT_FOUND", { task: name });
+    return entry;
+  }
+
+  shown(entry: FakeTask): S["Task"] {
+    return { ...entry.task, ...(this.held(entry) && { leases: [entry.lease!] }) };
+  }
+
+  held(entry: FakeTask): boolean {
+    return entry.lease !== undefined && entry.lease.until > this.now();
+  }
+
+  user(): string {
+    if (!this.me?.name) throw new Refusal(401, "NOT_LOGGED_IN");
+    return this.me.name;
+  }
+
+  leaseTo(entry: FakeTask, annotator: string): S["LeasedTask"] {
+    const until = this.now() + this.#leaseMilliseconds;
+    const lease = { task: entry.task.name!, annotator, token: String(++this.#token), expireTime: new Date(until).toISOString() };
+    entry.lease = { ...lease, until };
+    const draft = entry.drafts.get(annotator);
+    return { task: this.shown(entry), lease, ...(draft && { draft }) };
+  }
+
+  renew(entry: FakeTask, token: string): S["Lease"] | undefined {
+    if (!this.held(entry) || entry.lease!.token !== token) return undefined;
+    const until = this.now() + this.#leaseMilliseconds;
+    entry.lease = { ...entry.lease!, until, expireTime: new Date(until).toISOString() };
+    return entry.lease;
+  }
+
+  submit(entry: FakeTask, token: string, result: S["Result"]): S["SubmitAnswer"] {
+    const me = this.user();
+    if (!this.held(entry) || entry.lease!.token !== token || entry.lease!.annotator !== me) return this.#keep(entry, me, result);
+    const annotation = { name: `${entry.task.name}/annotations/n1`, annotator: me, result, version: 1, updateTime: this.time() };
+    entry.task = { ...entry.task, state: "STATE_COMPLETED", annotations: [annotation], updateTime: this.time() };
+    delete entry.lease;
+    return { annotation, taskState: "STATE_COMPLETED" };
+  }
+
+  #keep(entry: FakeTask, me: string, result: S["Result"]): S["SubmitAnswer"] {
+    const draft = { task: entry.task.name!, result, updateTime: this.time() };
+    entry.drafts.set(me, draft);
+    const taken = this.held(entry);
+    const reason = entry.task.state === "STATE_COMPLETED" ? "TASK_COMPLETED" : taken ? "LEASE_TAKEN" : "LEASE_EXPIRED";
+    return { draftKept: { draft, reason, ...(taken && { holder: entry.lease!.annotator! }) }, taskState: entry.task.state! };
+  }
+
+  addExport(snapshot: string, format: ExportFormat, images: ExportImages): S["Export"] {
+    const project = snapshot.split("/").slice(0, 2).join("/");
+    const done = this.tasksOf(project, "STATE_COMPLETED");
+    const regions = done.reduce((sum, task) => sum + (task.annotations?.[0]?.result?.regions?.length ?? 0), 0);
+    const name = `${project}/exports/e${this.exports.length + 1}`;
+    const counts = { itemCount: String(done.length), regionCount: String(regions), sizeBytes: String(2048 + regions * 160) };
+    const made = { name, snapshot, state: "STATE_RUNNING" as const, format, images, ...counts, createTime: this.time() };
+    this.exports.unshift({ ...made, progress: { phase: "items", done: "0", total: String(done.length) } });
+    return this.exports[0]!;
+  }
+}
+
+/** Labels get ids and class indexes, as annotate gives them. */
+function numbered(schema: S["LabelSchema"]): S["LabelSchema"] {
+  let index = 0;
+  const controls = (schema.controls ?? []).map((control) => ({
+    ...control,
+    boxes: { labels: (control.boxes?.labels ?? []).map((label) => ({ ...label, id: label.id ?? `l${index}`, classIndex: index++ })) },
+  }));
+  return { version: (schema.version ?? 0) + 1, controls };
+}

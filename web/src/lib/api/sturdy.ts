@@ -1,0 +1,60 @@
+/** fetch that carries the CSRF token and an Idempotency-Key, and repeats what is safe to repeat. */
+
+import { NETWORK, Problem, problemOf } from "./problem";
+
+export type Fetch = (request: Request) => Promise<Response>;
+
+export interface SturdyOptions {
+  readonly fetch: Fetch;
+  readonly cookies: () => string;
+  readonly sleep?: (milliseconds: number) => Promise<void>;
+  readonly newKey?: () => string;
+  readonly attempts?: number;
+}
+
+const FIRST_WAIT_MILLISECONDS = 300;
+const LONGEST_WAIT_MILLISECONDS = 5_000;
+const CSRF_COOKIE = /(?:^|;\s*)(?:__Host-)?annostream_csrf=([^;]*)/;
+
+/** Answers, or throws a Problem; an answer is always a success. */
+export function sturdyFetch(options: SturdyOptions): Fetch {
+  const { sleep = pause, newKey = () => crypto.randomUUID(), attempts = 3 } = options;
+  return async (original) => {
+    const request = dressed(original, options.cookies(), newKey);
+    for (let attempt = 1; ; attempt++) {
+      const outcome = await tried(options.fetch, request.clone());
+      if (!(outcome instanceof Problem)) return outcome;
+      if (attempt >= attempts || !outcome.passing || !isRepeatable(request)) throw outcome;
+      await sleep(waitAfter(attempt, outcome));
+    }
+  };
+}
+
+/** Log-in and sign-up are not repeated by themselves: each try counts against the rate limit. */
+const isRepeatable = (request: Request): boolean => !new URL(request.url).pathname.startsWith("/api/v1/auth:");
+
+function dressed(request: Request, cookies: string, newKey: () => string): Request {
+  if (request.method === "GET") return request;
+  const headers = new Headers(request.headers);
+  const token = CSRF_COOKIE.exec(cookies)?.[1];
+  if (token) headers.set("X-CSRF-Token", decodeURIComponent(token));
+  if (!headers.has("Idempotency-Key")) headers.set("Idempotency-Key", newKey());
+  return new Request(request, { headers });
+}
+
+async function tried(fetch: Fetch, request: Request): Promise<Response | Problem> {
+  try {
+    const response = await fetch(request);
+    return response.ok ? response : await problemOf(response);
+  } catch (error) {
+    if (request.signal.aborted) throw error;
+    return new Problem(0, NETWORK, String(error));
+  }
+}
+
+function waitAfter(attempt: number, problem: Problem): number {
+  const grown = FIRST_WAIT_MILLISECONDS * 3 ** (attempt - 1);
+  return Math.min(LONGEST_WAIT_MILLISECONDS, Math.max(grown, (problem.retryAfterSeconds ?? 0) * 1000));
+}
+
+const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));

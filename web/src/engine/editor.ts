@@ -113,7 +113,7 @@ export class Editor {
 
   pointerLeave(): void {
     this.pointer = null;
-    this.#setHover(null);
+    this.pointAt(null);
     this.tell("pointer");
   }
 
@@ -255,10 +255,11 @@ export class Editor {
   }
 
   #hoverAt(screen: Point): void {
-    this.#setHover(this.under(screen)[0]?.id ?? null);
+    this.pointAt(this.under(screen)[0]?.id ?? null);
   }
 
-  #setHover(id: string | null): void {
+  /** What is pointed at, on the stage or in a list beside it. */
+  pointAt(id: string | null): void {
     if (id === this.hover) return;
     this.hover = id;
     this.tell("hover");
@@ -267,7 +268,7 @@ export class Editor {
   #forget(removed: readonly Region[]): void {
     if (!removed.length) return;
     const gone = new Set(removed.map((region) => region.id));
-    if (this.hover && gone.has(this.hover)) this.#setHover(null);
+    if (this.hover && gone.has(this.hover)) this.pointAt(null);
     const left = [...this.selection].filter((id) => !gone.has(id));
     if (left.length < this.selection.size) this.select(...left);
   }

@@ -1,0 +1,5 @@
+/** The hotkeys of this page. */
+
+import { Hotkeys } from "./hotkeys";
+
+export const hotkeys = new Hotkeys();

@@ -1,0 +1,44 @@
+/** Addresses to screens. Links are plain <a href>; the router takes the clicks that stay on this page. */
+
+export type Params = Readonly<Record<string, string>>;
+
+/** "/projects/:project/label" against a path: what stands for each name, or null. */
+export function match(pattern: string, path: string): Params | null {
+  const [wanted, given] = [pattern.split("/"), path.replace(/\/$/, "").split("/")];
+  if (wanted.length !== given.length) return null;
+  const params: Record<string, string> = {};
+  for (const [place, part] of wanted.entries()) {
+    const value = given[place]!;
+    if (part.startsWith(":") && value) params[part.slice(1)] = decodeURIComponent(value);
+    else if (part !== value) return null;
+  }
+  return params;
+}
+
+class Router {
+  path = $state(location.pathname);
+
+  start(): void {
+    window.addEventListener("popstate", () => (this.path = location.pathname));
+    document.addEventListener("click", (event) => this.#click(event));
+  }
+
+  go(path: string, options: { replace?: boolean } = {}): void {
+    if (options.replace) history.replaceState(null, "", path);
+    else history.pushState(null, "", path);
+    this.path = location.pathname;
+    window.scrollTo(0, 0);
+  }
+
+  #click(event: MouseEvent): void {
+    const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
+    const link = event.target instanceof Element ? event.target.closest("a") : null;
+    if (!plain || !link || event.defaultPrevented) return;
+    const elsewhere = link.origin !== location.origin || link.target || link.hasAttribute("download") || link.pathname.startsWith("/api/");
+    if (elsewhere || link.getAttribute("href")?.startsWith("#")) return;
+    event.preventDefault();
+    this.go(link.pathname + link.search);
+  }
+}
+
+export const router = new Router();

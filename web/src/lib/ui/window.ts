@@ -1,0 +1,16 @@
+/** Which rows of a long list are in sight, with a few around them. */
+
+const SPARE_ROWS = 6;
+
+export interface Sight {
+  readonly count: number;
+  readonly rowHeight: number;
+  readonly top: number;
+  readonly height: number;
+}
+
+export function windowOf({ count, rowHeight, top, height }: Sight): { first: number; end: number } {
+  const first = Math.max(0, Math.min(count, Math.floor(top / rowHeight)) - SPARE_ROWS);
+  const end = Math.min(count, Math.ceil((top + height) / rowHeight) + SPARE_ROWS);
+  return { first, end: Math.max(first, end) };
+}

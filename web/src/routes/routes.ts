@@ -1,0 +1,40 @@
+/** Every screen, loaded when it is opened. */
+
+import type { Component } from "svelte";
+import { match, type Params } from "../lib/router.svelte";
+
+// Any: each screen has its own parameters, checked where the screen names them.
+// oxlint-disable-next-line no-explicit-any
+type Screen = Component<any>;
+
+export interface Route {
+  readonly pattern: string;
+  readonly load: () => Promise<{ default: Screen }>;
+  /** For people who are not logged in. */
+  readonly open?: boolean;
+  /** Without the bar on top. */
+  readonly bare?: boolean;
+}
+
+const SIGN_IN = () => import("./SignIn.svelte");
+const LABEL = () => import("./label/Label.svelte");
+
+export const ROUTES: readonly Route[] = [
+  { pattern: "/login", load: SIGN_IN, open: true, bare: true },
+  { pattern: "/signup", load: SIGN_IN, open: true, bare: true },
+  { pattern: "/projects", load: () => import("./Projects.svelte") },
+  { pattern: "/projects/new", load: () => import("./setup/NewProject.svelte") },
+  { pattern: "/projects/:project", load: () => import("./Tasks.svelte") },
+  { pattern: "/projects/:project/setup", load: () => import("./setup/EditSetup.svelte") },
+  { pattern: "/projects/:project/exports", load: () => import("./Exports.svelte") },
+  { pattern: "/projects/:project/label", load: LABEL, bare: true },
+  { pattern: "/projects/:project/label/:task", load: LABEL, bare: true },
+];
+
+export function routeOf(path: string): { route: Route; params: Params } | null {
+  for (const route of ROUTES) {
+    const params = match(route.pattern, path);
+    if (params) return { route, params };
+  }
+  return null;
+}

@@ -89,6 +89,7 @@ export class Editor {
   pointerDown(input: PointerInput): void {
     this.pointerCancel();
     this.#gesture = begin(this, input);
+    this.pointAt(null);
   }
 
   pointerMove(input: Modifiers & { readonly at: Point }): void {

@@ -24,5 +24,5 @@ export interface Look {
 
 export type LookOf = (region: Region) => Look;
 
-export const FILL_OPACITY = 0.1;
+export const FILL_OPACITY = 0.06;
 export const STROKE_PX = 2;

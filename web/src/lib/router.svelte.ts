@@ -31,14 +31,22 @@ class Router {
   }
 
   #click(event: MouseEvent): void {
-    const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
     const link = event.target instanceof Element ? event.target.closest("a") : null;
-    if (!plain || !link || event.defaultPrevented) return;
-    const elsewhere = link.origin !== location.origin || link.target || link.hasAttribute("download") || link.pathname.startsWith("/api/");
-    if (elsewhere || link.getAttribute("href")?.startsWith("#")) return;
+    if (!link || !isPlain(event) || leadsAway(link)) return;
     event.preventDefault();
     this.go(link.pathname + link.search);
   }
+}
+
+/** Others open a tab, a window or a menu. */
+function isPlain(event: MouseEvent): boolean {
+  const modified = event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
+  return event.button === 0 && !modified && !event.defaultPrevented;
+}
+
+function leadsAway(link: HTMLAnchorElement): boolean {
+  if (link.origin !== location.origin || link.pathname.startsWith("/api/")) return true;
+  return Boolean(link.target) || link.hasAttribute("download") || (link.getAttribute("href") ?? "").startsWith("#");
 }
 
 export const router = new Router();

@@ -20,7 +20,7 @@ const CSRF_COOKIE = /(?:^|;\s*)(?:__Host-)?annostream_csrf=([^;]*)/;
 export function sturdyFetch(options: SturdyOptions): Fetch {
   const { sleep = pause, newKey = () => crypto.randomUUID(), attempts = 3 } = options;
   return async (original) => {
-    const request = dressed(original, options.cookies(), newKey);
+    const request = await dressed(original, options.cookies(), newKey);
     for (let attempt = 1; ; attempt++) {
       const outcome = await tried(options.fetch, request.clone());
       if (!(outcome instanceof Problem)) return outcome;
@@ -33,13 +33,15 @@ export function sturdyFetch(options: SturdyOptions): Fetch {
 /** Log-in and sign-up are not repeated by themselves: each try counts against the rate limit. */
 const isRepeatable = (request: Request): boolean => !new URL(request.url).pathname.startsWith("/api/v1/auth:");
 
-function dressed(request: Request, cookies: string, newKey: () => string): Request {
+/** The body is read once and sent as text: a streamed one could not be sent again over HTTP/1.1. */
+async function dressed(request: Request, cookies: string, newKey: () => string): Promise<Request> {
   if (request.method === "GET") return request;
   const headers = new Headers(request.headers);
   const token = CSRF_COOKIE.exec(cookies)?.[1];
   if (token) headers.set("X-CSRF-Token", decodeURIComponent(token));
   if (!headers.has("Idempotency-Key")) headers.set("Idempotency-Key", newKey());
-  return new Request(request, { headers });
+  const { method, keepalive, signal } = request;
+  return new Request(request.url, { method, headers, body: await request.text(), keepalive, signal });
 }
 
 async function tried(fetch: Fetch, request: Request): Promise<Response | Problem> {

@@ -5,10 +5,14 @@
  * repeated with one request id until it is answered, and a lost lease is said and, if nobody has it, taken again.
  */
 
-import { Doc, Editor, fromResult, toResult, type WireRegion } from "../../engine";
-import { asProblem, idOf, Problem, type Annotation, type Api, type Lease, type LeasedTask, type Task } from "../api";
+import { asProblem, idOf, Problem, type Annotation, type Api, type Lease } from "../api";
 import type { Drafts } from "../drafts/drafts";
+import { Ahead } from "./ahead";
 import { Clock, type Timer } from "./clock";
+import { DraftKeeper } from "./draft-keeper";
+import { resultOf, workOf, type Opened, type Work } from "./work";
+
+export type { Work };
 
 export type Notice =
   | { kind: "offline" }
@@ -17,18 +21,6 @@ export type Notice =
   | { kind: "restored" }
   | { kind: "submitted" | "updated" | "skipped" }
   | { kind: "problem"; problem: Problem };
-
-export interface Work {
-  readonly task: Task;
-  readonly editor: Editor;
-  readonly photo: HTMLImageElement;
-  /** Shapes that are not drawn here; they go back as they came. */
-  readonly foreign: readonly WireRegion[];
-  /** The caller's own annotation, where this is an update of it. */
-  readonly annotation: Annotation | null;
-  readonly lease: Lease | null;
-  readonly startedAt: number;
-}
 
 export type Phase = "loading" | "labelling" | "submitting" | "done" | "failed";
 
@@ -40,14 +32,9 @@ export interface SessionPort {
   readonly timer?: Timer;
 }
 
-interface Prepared {
-  readonly leased: LeasedTask;
-  readonly photo: HTMLImageElement;
-}
-
-const DRAFT_AFTER_MILLISECONDS = 300;
 const RETRY_MILLISECONDS = 2_000;
 const SHORTEST_RENEWAL_MILLISECONDS = 5_000;
+const LONGEST_RENEWAL_MILLISECONDS = 120_000;
 
 export class LabellingSession {
   phase: Phase = $state("loading");
@@ -60,8 +47,8 @@ export class LabellingSession {
   readonly #port: SessionPort;
   readonly #project: string;
   readonly #clock: Clock;
-  #ahead: Promise<Prepared | null> | null = null;
-  #aheadLease: Lease | null = null;
+  readonly #drafts: DraftKeeper;
+  readonly #ahead: Ahead;
   #stopWork: () => void = () => undefined;
   #stopped = false;
   #renewing = false;
@@ -70,6 +57,8 @@ export class LabellingSession {
     this.#project = project;
     this.#port = port;
     this.#clock = new Clock(port.timer);
+    this.#drafts = new DraftKeeper(port.drafts, port.user, this.#clock);
+    this.#ahead = new Ahead(project, port, (lease) => this.#isOwn(lease));
   }
 
   /** The chosen task, or the next one. */
@@ -86,10 +75,11 @@ export class LabellingSession {
   /** Gives back what is not submitted; drafts stay. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#ahead.stop();
     this.#clock.stop();
-    await this.#saveDraft();
+    await this.#drafts.save(this.work);
     this.#stopWork();
-    const leases = [this.work?.lease, this.#aheadLease].filter((lease) => lease !== null && lease !== undefined);
+    const leases = this.#leases;
     if (leases.length) await this.#port.api.release(this.#project, leases).catch(() => undefined);
   }
 
@@ -98,7 +88,7 @@ export class LabellingSession {
     const { work } = this;
     if (!work || this.phase !== "labelling" || work.editor.readOnly) return;
     work.editor.pointerCancel();
-    await this.#saveDraft();
+    await this.#drafts.save(this.work);
     this.phase = "submitting";
     await this.#attempt(() => (work.annotation ? this.#update(work, work.annotation) : this.#submitNew(work)));
   }
@@ -107,7 +97,7 @@ export class LabellingSession {
   async skip(): Promise<void> {
     const { work } = this;
     if (!work || this.phase !== "labelling") return;
-    await this.#saveDraft();
+    await this.#drafts.save(this.work);
     await this.#attempt(async () => {
       // The next one is leased first, so that the queue does not answer with this one.
       await this.#advance();
@@ -123,26 +113,20 @@ export class LabellingSession {
   // Opening
 
   async #advance(): Promise<void> {
-    const prepared = await (this.#ahead ?? this.#prepareNext());
-    this.#ahead = null;
-    this.#aheadLease = null;
+    const next = await this.#ahead.take();
     this.#stopWork();
-    if (!prepared) {
+    if (next) {
+      await this.#show(next);
+      this.#ahead.begin();
+    } else {
       this.work = null;
       this.phase = "done";
-      return;
     }
-    const { task = {}, lease = null, draft } = prepared.leased;
-    await this.#show({ task, lease, photo: prepared.photo, annotation: null, result: draft?.result, keptAt: draft?.updateTime });
-    this.#ahead = this.#prepareNext().catch(() => null);
   }
 
   async #open(name: string): Promise<void> {
     try {
-      const leased = await this.#port.api.lease(name, crypto.randomUUID());
-      const { task = {}, lease = null, draft } = leased;
-      const photo = await this.#photoOf(task);
-      await this.#show({ task, lease, photo, annotation: null, result: draft?.result, keptAt: draft?.updateTime });
+      await this.#show(await this.#ahead.open(await this.#port.api.lease(name, crypto.randomUUID())));
     } catch (error) {
       if (!["ALREADY_ANNOTATED", "TASK_COMPLETED"].includes(asProblem(error).reason)) throw error;
       await this.#openFinished(name);
@@ -154,106 +138,61 @@ export class LabellingSession {
     const task = await this.#port.api.task(name);
     const own = task.annotations?.find((one) => one.annotator === this.#port.user) ?? null;
     const shown = own ?? task.annotations?.[0];
-    const photo = await this.#photoOf(task);
+    const photo = await this.#ahead.photoOf(task);
     await this.#show({ task, lease: null, photo, annotation: own, result: shown?.result, keptAt: shown?.updateTime });
   }
 
-  async #prepareNext(): Promise<Prepared | null> {
-    const [leased] = await this.#port.api.leaseNext(this.#project, 1, crypto.randomUUID());
-    if (!leased?.task) return null;
-    if (this.#stopped) {
-      if (leased.lease) await this.#port.api.release(this.#project, [leased.lease]);
-      return null;
-    }
-    if (leased.lease && leased.task.name === this.work?.task.name) {
-      // The lease of the task on the screen had run out, and the queue has given it to us anew.
-      this.#setLease(leased.lease);
-      return this.#prepareNext();
-    }
-    this.#aheadLease = leased.lease ?? null;
-    return { leased, photo: await this.#photoOf(leased.task) };
-  }
-
-  async #photoOf(task: Task): Promise<HTMLImageElement> {
-    const asset = task.assets?.[0]?.name ?? "";
-    const [urls] = await this.#port.api.assetUrls(this.#project, [asset]);
-    return this.#port.loadPhoto(urls?.imageUrl ?? "");
-  }
-
-  async #show(shown: Omit<Work, "editor" | "foreign" | "startedAt"> & { result: unknown; keptAt: string | undefined }): Promise<void> {
-    const { result, keptAt, ...rest } = shown;
-    const { regions, foreign } = fromResult(result as Parameters<typeof fromResult>[0]);
-    const asset = shown.task.assets?.[0];
-    const editor = new Editor({
-      image: { width: asset?.width ?? 1, height: asset?.height ?? 1 },
-      doc: new Doc(regions),
-      readOnly: !shown.lease && !shown.annotation,
-    });
-    const draft = await this.#port.drafts.load(this.#draftKey(shown.task));
-    const newer = draft && draft.savedAt > Date.parse(keptAt ?? "1970-01-01T00:00:00Z");
-    if (newer && !editor.readOnly) editor.doc.replace(fromResult(draft.result).regions);
-    this.work = { ...rest, editor, foreign, startedAt: this.#clock.now() };
-    this.notice = (newer || (shown.lease && regions.length)) && !editor.readOnly ? { kind: "restored" } : null;
+  async #show(opened: Opened): Promise<void> {
+    const { work, restored } = workOf(opened, await this.#drafts.load(opened.task), this.#clock.now());
+    this.work = work;
+    this.notice = restored ? { kind: "restored" } : null;
     this.phase = "labelling";
-    this.#stopWork = this.#keepDrafts(this.work);
+    this.#stopWork = this.#drafts.follow(work);
   }
 
-  // Keeping
+  // Leases
 
-  #draftKey(task: Task): string {
-    return `${this.#port.user}|${task.name}`;
-  }
-
-  #keepDrafts(work: Work): () => void {
-    let pending: (() => void) | null = null;
-    const stop = work.editor.doc.subscribe(() => {
-      pending?.();
-      pending = this.#clock.after(DRAFT_AFTER_MILLISECONDS, () => void this.#saveDraft(work));
-    });
-    return () => {
-      stop();
-      pending?.();
-    };
-  }
-
-  async #saveDraft(work: Work | null = this.work): Promise<void> {
-    if (!work || work.editor.readOnly || !work.editor.doc.dirty) return;
-    const result = this.#resultOf(work);
-    await this.#port.drafts.save(this.#draftKey(work.task), { result, savedAt: this.#clock.now() }).catch(() => undefined);
-  }
-
-  #resultOf(work: Work) {
-    return toResult(work.editor.doc.regions, work.foreign, work.editor.image);
+  /** Of the task on the screen and of the one after it. */
+  get #leases(): Lease[] {
+    return [this.work?.lease, this.#ahead.lease].filter((lease) => lease !== null && lease !== undefined);
   }
 
   #renewalIn(): number {
-    const ends = [this.work?.lease, this.#aheadLease].flatMap((lease) => (lease?.expireTime ? [Date.parse(lease.expireTime)] : []));
-    const left = Math.min(...ends, this.#clock.now() + 120_000) - this.#clock.now();
-    return Math.max(SHORTEST_RENEWAL_MILLISECONDS, left / 2);
+    const now = this.#clock.now();
+    const ends = this.#leases.flatMap((lease) => (lease.expireTime ? [Date.parse(lease.expireTime)] : []));
+    return Math.max(SHORTEST_RENEWAL_MILLISECONDS, (Math.min(...ends, now + LONGEST_RENEWAL_MILLISECONDS) - now) / 2);
   }
 
   async #renew(): Promise<void> {
-    const leases = [this.work?.lease, this.#aheadLease].filter((lease) => lease !== null && lease !== undefined);
-    if (!leases.length) return;
+    if (!this.#leases.length) return;
     try {
-      const answer = await this.#port.api.renew(this.#project, leases);
-      for (const lease of answer.leases) this.#setLease(lease);
-      if (this.#aheadLease && answer.lost.includes(this.#aheadLease.task ?? "")) this.#dropAhead();
-      if (answer.lost.includes(this.work?.task.name ?? "")) await this.#regain();
-      if (this.notice?.kind === "offline") this.notice = null;
+      const { leases, lost } = await this.#port.api.renew(this.#project, this.#leases);
+      for (const lease of leases) this.#setLease(lease);
+      await this.#lose(lost);
+      this.#isBack();
     } catch (error) {
       if (asProblem(error).away) this.notice = { kind: "offline" };
     }
   }
 
+  async #lose(tasks: readonly string[]): Promise<void> {
+    if (tasks.includes(this.#ahead.lease?.task ?? "")) this.#ahead.drop();
+    if (tasks.includes(this.work?.task.name ?? "")) await this.#regain();
+  }
+
+  #isBack(): void {
+    if (this.notice?.kind === "offline") this.notice = null;
+  }
+
   #setLease(lease: Lease): void {
-    if (this.#aheadLease?.task === lease.task) this.#aheadLease = lease;
+    if (this.#ahead.lease?.task === lease.task) this.#ahead.lease = lease;
     if (this.work?.task.name === lease.task) this.work = { ...this.work, lease } as Work;
   }
 
-  #dropAhead(): void {
-    this.#ahead = null;
-    this.#aheadLease = null;
+  #isOwn(lease: Lease): boolean {
+    const own = lease.task === this.work?.task.name;
+    if (own) this.#setLease(lease);
+    return own;
   }
 
   /** Takes a lost lease again, where nobody else has the task; returns whether it did. */
@@ -274,7 +213,7 @@ export class LabellingSession {
   // Submitting
 
   async #submitNew(work: Work): Promise<void> {
-    const [requestId, result, working] = [crypto.randomUUID(), this.#resultOf(work), this.#clock.now() - work.startedAt];
+    const [requestId, result, working] = [crypto.randomUUID(), resultOf(work), this.#clock.now() - work.startedAt];
     const lease = this.work?.lease ?? work.lease ?? {};
     const answer = await this.#untilAnswered(() => this.#port.api.submit(work.task.name ?? "", lease, result, working, requestId));
     if (answer.draftKept) return this.#kept(answer.draftKept.reason ?? "", answer.draftKept.holder ?? "");
@@ -291,9 +230,9 @@ export class LabellingSession {
   }
 
   async #update(work: Work, annotation: Annotation): Promise<void> {
-    const [requestId, result, working] = [crypto.randomUUID(), this.#resultOf(work), this.#clock.now() - work.startedAt];
+    const [requestId, result, working] = [crypto.randomUUID(), resultOf(work), this.#clock.now() - work.startedAt];
     const revised = await this.#untilAnswered(() => this.#port.api.revise(annotation, result, working, requestId));
-    await this.#port.drafts.remove(this.#draftKey(work.task));
+    await this.#drafts.remove(work.task);
     work.editor.doc.markSaved();
     this.work = { ...work, annotation: { ...annotation, ...revised } };
     this.phase = "labelling";
@@ -303,7 +242,7 @@ export class LabellingSession {
   async #finish(work: Work, notice: Notice): Promise<void> {
     work.editor.doc.markSaved();
     this.#stopWork();
-    await this.#port.drafts.remove(this.#draftKey(work.task)).catch(() => undefined);
+    await this.#drafts.remove(work.task);
     this.finished += 1;
     try {
       await this.#advance();
@@ -320,7 +259,7 @@ export class LabellingSession {
     for (;;) {
       try {
         const answer = await ask();
-        if (this.notice?.kind === "offline") this.notice = null;
+        this.#isBack();
         return answer;
       } catch (error) {
         const problem = asProblem(error);

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { PHOTOS } from "../../../e2e/fake/seed";
 import { fakeGateway } from "../../../e2e/fake/server";
 import { FakeState } from "../../../e2e/fake/state";
-import { Api } from "../api";
+import { Api, Problem } from "../api";
 import { MemoryDrafts } from "../drafts/drafts";
 import type { Timer } from "./clock";
 import { LabellingSession } from "./session.svelte";
@@ -54,7 +54,9 @@ beforeEach(() => {
   asked = [];
 });
 
-function open(user = "users/yumi"): LabellingSession {
+const anyPhoto = async (url: string): Promise<HTMLImageElement> => ({ src: url }) as HTMLImageElement;
+
+function open(user = "users/yumi", loadPhoto = anyPhoto): LabellingSession {
   const gateway = fakeGateway(state);
   const fetch = async (request: Request): Promise<Response> => {
     asked.push(`${request.method} ${new URL(request.url).pathname}`);
@@ -66,7 +68,6 @@ function open(user = "users/yumi"): LabellingSession {
     return response;
   };
   const api = new Api(fetch, "http://test", () => "");
-  const loadPhoto = async (url: string): Promise<HTMLImageElement> => ({ src: url }) as HTMLImageElement;
   return new LabellingSession("p1", { api, drafts, loadPhoto, user, timer });
 }
 
@@ -87,7 +88,10 @@ test("submit sends what was drawn and goes on to the next task, whose photo was 
   expect(annotationsOf("t0001")[0]?.result?.regions).toMatchObject([{ labelIds: ["l0"], box: { x: 10, y: 20, width: 30, height: 40 } }]);
   expect(session.work?.task.name).toBe("projects/p1/tasks/t0002");
   expect(session.finished).toBe(1);
+  await settled();
+  // The lease after the submit is for the task after the next.
   expect(asked.slice(0, 2)).toEqual(["POST /api/v1/projects/p1/tasks/t0001:submit", "POST /api/v1/projects/p1/tasks:lease"]);
+  expect(state.held(state.entry("projects/p1/tasks/t0003"))).toBe(true);
 });
 
 test("after the last task there is nothing to do", async () => {
@@ -96,6 +100,31 @@ test("after the last task there is nothing to do", async () => {
   for (let count = 0; count < 3; count++) await session.submit();
   expect(session.phase).toBe("done");
   expect(session.work).toBeNull();
+});
+
+test("a photo that does not load is said, after the submit counted, and its task goes back", async () => {
+  const broken = open("users/yumi", async (url) => {
+    if (url.includes(PHOTOS[1]!.path.split("/")[1]!)) throw new Problem(-1, "PHOTO_UNREADABLE", url);
+    return { src: url } as HTMLImageElement;
+  });
+  await broken.start();
+  await settled();
+  await broken.submit();
+  expect(broken.phase).toBe("failed");
+  expect(broken.problem?.reason).toBe("PHOTO_UNREADABLE");
+  expect(annotationsOf("t0001")).toHaveLength(1);
+  expect(state.held(state.entry("projects/p1/tasks/t0002"))).toBe(false);
+});
+
+test("work that came in while the last task was labelled is found", async () => {
+  state.tasks.delete("projects/p1/tasks/t0002");
+  state.tasks.delete("projects/p1/tasks/t0003");
+  const session = open();
+  await session.start();
+  await settled();
+  state.addTask("projects/p1", PHOTOS[4]!);
+  await session.submit();
+  expect(session.phase).toBe("labelling");
 });
 
 describe("the network", () => {

@@ -1,0 +1,75 @@
+// A look at every screen in real Chromium, against the fake gateway: `node look.mjs ADDRESS FOLDER`.
+import { mkdirSync } from "node:fs";
+import { openBrowser } from "./browser.mjs";
+
+const [address = "http://127.0.0.1:5173", folder = "/tmp/annostream-look"] = process.argv.slice(2);
+mkdirSync(folder, { recursive: true });
+const browser = await openBrowser();
+
+async function walk(locale, colorScheme) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, locale, colorScheme });
+  const page = await context.newPage();
+  page.on("pageerror", (error) => console.log("page error:", error.message));
+  page.on("console", (message) => message.type() === "error" && console.log("console:", message.text()));
+  const shoot = async (name) => {
+    await page.waitForTimeout(400);
+    await page.screenshot({ path: `${folder}/${name}-${locale}-${colorScheme}.png` });
+  };
+  // The fake gateway knows one browser at a time.
+  await page.request.post(`${address}/api/v1/auth:logOut`, { data: {} });
+  await page.goto(address);
+  await page.waitForSelector("form");
+  await shoot("1-sign-in");
+  await page.fill("[name=login]", "yumi");
+  await page.fill("[name=password]", "correct horse battery");
+  await page.click("form .primary");
+  await page.waitForSelector("h1");
+  await shoot("2-projects");
+  await page.goto(`${address}/projects/new`);
+  await page.fill("form input", "우리집 고양이");
+  await shoot("3-wizard-name");
+  await page.click(".steps li:nth-child(3) button");
+  await page.waitForSelector(".stage img");
+  await page.fill("textarea", "Cat\nDog");
+  await page.click(".setup .button:not(.icon)");
+  await shoot("4-wizard-labelling");
+  await page.goto(`${address}/projects/p1`);
+  await page.waitForSelector(".row-line");
+  await shoot("5-tasks");
+  await label(page, shoot);
+  await page.goto(`${address}/projects/p1/exports`);
+  await page.waitForSelector(".formats");
+  await page.click("form .primary");
+  await shoot("9-exports");
+  await context.close();
+}
+
+async function label(page, shoot) {
+  await page.goto(`${address}/projects/p1/label/t0001`);
+  await page.waitForSelector(".stage img");
+  await page.waitForTimeout(200);
+  const image = await page.evaluate(() => {
+    const { left, top, width, height } = document.querySelector(".stage img").getBoundingClientRect();
+    return { left, top, width, height };
+  });
+  const scale = image.width / 451;
+  const at = (x, y) => [image.left + x * scale, image.top + y * scale];
+  await page.mouse.move(...at(120, 60));
+  await page.mouse.down();
+  await page.mouse.move(...at(200, 200), { steps: 8 });
+  await shoot("6-drawing");
+  await page.mouse.move(...at(330, 260), { steps: 8 });
+  await page.mouse.up();
+  await page.keyboard.press("2");
+  await shoot("7-labelling");
+  await page.keyboard.press("Control+Enter");
+  await page.waitForTimeout(300);
+  const { task } = await (await page.request.get(`${address}/api/v1/projects/p1/tasks/t0001`)).json();
+  console.log("drawn 120,60 → 330,260; kept:", JSON.stringify(task.annotations[0].result.regions.at(-1)));
+  await page.keyboard.press("?");
+  await shoot("8-keys");
+}
+
+await walk("ko-KR", "light");
+await walk("en-GB", "dark");
+await browser.close();

@@ -10,8 +10,11 @@ EDITABLE := $(foreach d,$(DISTRIBUTIONS),-e ./$(d))
 # Compare the contract with the last release when there is one, else with the branch that everyone builds on.
 AGAINST ?= $(shell git describe --tags --abbrev=0 2>/dev/null || echo main)
 
+WEB_OUT := services/gateway/src/annostream_gateway/static
+WEB_SOURCES := $(shell find web -name node_modules -prune -o -path web/e2e -prune -o -type f -print)
+
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo test test-all check lint proto fmt lock bench
+.PHONY: help setup up down demo test test-all check lint proto fmt lock bench web web-check
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}'
@@ -61,6 +64,23 @@ lint: $(READY) ## the fast part of check
 
 fmt: $(READY) ## format and mend what can be mended
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+web: $(WEB_OUT)/index.html ## build the web app into the gateway, where its sources changed
+
+web-check: web/node_modules/.package-lock.json ## types, lint and unit tests of the web app
+	@cd web && ./with-node npm run --silent check
+	@cd web && ./with-node npm run --silent lint
+	@cd web && ./with-node npm run --silent test
+
+$(WEB_OUT)/index.html: $(WEB_SOURCES) web/node_modules/.package-lock.json
+	@echo "Building the web app …"
+	@cd web && ./with-node npm run --silent build
+
+# npm writes this file last.
+web/node_modules/.package-lock.json: web/package-lock.json web/package.json | $(READY)
+	@echo "Installing the packages of web/package-lock.json …"
+	@cd web && ./with-node npm ci --loglevel=error --no-fund --no-audit >/dev/null
+	@touch $@
 
 proto: $(READY) ## generate Python from proto/
 	@$(BIN)/python proto/generate.py

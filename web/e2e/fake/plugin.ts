@@ -11,13 +11,13 @@ const SAMPLES = join(import.meta.dirname, "../../../samples");
 
 export function fakeApi(): Plugin {
   const gateway = fakeGateway(seeded(Number(process.env["FAKE_COPIES"] ?? 1)));
+  const answering = (request: IncomingMessage, response: ServerResponse, next: () => void): void => {
+    void serve(gateway, request, response).then((served) => served || next());
+  };
   return {
     name: "fake-gateway",
-    configureServer({ middlewares }) {
-      middlewares.use((request, response, next) => {
-        void serve(gateway, request, response).then((served) => served || next());
-      });
-    },
+    configureServer: ({ middlewares }) => void middlewares.use(answering),
+    configurePreviewServer: ({ middlewares }) => void middlewares.use(answering),
   };
 }
 

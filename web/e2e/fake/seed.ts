@@ -22,6 +22,21 @@ export const PHOTOS: readonly Photo[] = Object.entries(SIZES).map(([path, [width
   url: `/fake/samples/${path}`,
 }));
 
+/** Large photos with 0, 500 and 4,999 boxes that were drawn before: what the next box costs. */
+function addMeasured(state: FakeState, user: string): void {
+  const { name } = state.addProject("measured", { controls: [{ id: "boxes", boxes: { labels: [{ name: "thing", colour: "#f2994a" }] } }] });
+  for (const count of [0, 500, 4999]) {
+    const task = state.addTask(name!, { path: `${count}.jpg`, width: 4000, height: 3000, url: "/fake/large.jpg" });
+    const regions = Array.from({ length: count }, (_, n) => ({
+      id: `r${n}`,
+      controlId: "boxes",
+      labelIds: ["l0"],
+      box: { x: (n * 397) % 3900, y: (n * 211) % 2900, width: 40 + (n % 60), height: 30 + (n % 50) },
+    }));
+    state.entry(task.name!).drafts.set(user, { task: task.name!, result: { regions }, updateTime: state.time() });
+  }
+}
+
 export function seeded(copies = 1): FakeState {
   const state = new FakeState();
   const labels = [
@@ -31,5 +46,6 @@ export function seeded(copies = 1): FakeState {
   ];
   const { name } = state.addProject("우리집 고양이", { controls: [{ id: "boxes", boxes: { labels } }] });
   for (let copy = 0; copy < copies; copy++) for (const photo of PHOTOS) state.addTask(name!, photo);
+  addMeasured(state, "users/yumi");
   return state;
 }

@@ -2,6 +2,7 @@
 
 import type { Change, Region, Snapshot } from "./doc";
 import { overlaps, type Size } from "./geometry";
+import { groupBy } from "./group-by";
 import { FILL_OPACITY, STROKE_PX, type LookOf, type ShapeLayer } from "./shapes";
 import { visibleBox, type View } from "./view";
 
@@ -72,7 +73,7 @@ export class CanvasShapes implements ShapeLayer {
     const shown = regions.filter((region) => overlaps(region.box, visible) && !this.#hidden.has(region.id));
     const context = this.#context;
     context.lineWidth = STROKE_PX;
-    for (const [colour, group] of Map.groupBy(shown, (region) => this.lookOf(region).colour)) {
+    for (const [colour, group] of groupBy(shown, (region) => this.lookOf(region).colour)) {
       this.#trace(group);
       context.fillStyle = colour;
       context.globalAlpha = FILL_OPACITY;

@@ -92,6 +92,24 @@ test("a canvas takes over above two thousand regions, and SVG again well below",
   expect(shapes().querySelectorAll("rect")).toHaveLength(100);
 });
 
+test("a box that is drawn among thousands costs itself, not all of them", () => {
+  const rects = vi.fn();
+  const context = new Proxy({}, { get: (_, name) => (name === "rect" ? rects : () => undefined), set: () => true });
+  vi.spyOn(HTMLCanvasElement.prototype, "getContext").mockReturnValue(context as never);
+  const editor = mount(many(CANVAS_ABOVE + 1));
+  expect(rects).toHaveBeenCalledTimes(CANVAS_ABOVE + 1);
+  rects.mockClear();
+  editor.setBrush({ controlId: "c", labelId: "l" });
+  const at = (x: number, y: number) => ({ at: { x, y }, button: 0, shift: false, ctrl: false });
+  editor.pointerDown(at(150, 100));
+  editor.pointerMove(at(200, 150));
+  draw();
+  editor.pointerUp();
+  draw();
+  expect(editor.doc.regions).toHaveLength(CANVAS_ABOVE + 2);
+  expect(rects).toHaveBeenCalledTimes(1);
+});
+
 test("what a gesture changes is hidden beneath its preview, and back after it", () => {
   const editor = mount(many(3));
   editor.setPreview([{ ...region(1), box: { x: 9, y: 9, width: 9, height: 9 } }]);

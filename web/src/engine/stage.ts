@@ -166,12 +166,18 @@ export class Stage {
     const stale = new Set(this.#stale);
     this.#stale.clear();
     if (stale.has("view")) this.#drawView();
-    if (stale.has("preview") || stale.has("doc")) this.#shapes.hide(new Set(this.#editor.preview.keys()));
+    if (stale.has("preview") || stale.has("doc")) this.#shapes.hide(this.#replaced());
     this.#shapes.flush();
     if (stale.size > 1 || !stale.has("pointer")) this.#overlay.drawMarks();
     this.#overlay.drawCrosshair();
     const { cursor } = this.#editor;
     if (this.#host.style.cursor !== cursor) this.#host.style.cursor = cursor;
+  }
+
+  /** Regions that a gesture is changing. A box that is being drawn is none: nothing of it is to be hidden. */
+  #replaced(): ReadonlySet<string> {
+    const { preview, doc } = this.#editor;
+    return new Set([...preview.keys()].filter((id) => doc.get(id)));
   }
 
   #drawView(): void {

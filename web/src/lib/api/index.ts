@@ -2,7 +2,7 @@
 
 import createClient, { type Client } from "openapi-fetch";
 import type { components, ExportFormat, ExportImages, paths, TaskState } from "./schema";
-import { sturdyFetch, type Fetch } from "./sturdy";
+import { sturdyFetch, type Fetch, type SturdyOptions } from "./sturdy";
 
 type S = components["schemas"];
 export type Account = S["Account"];
@@ -35,8 +35,9 @@ const key = (requestId: string) => ({ headers: { "Idempotency-Key": requestId } 
 export class Api {
   readonly #client: Client<paths>;
 
-  constructor(fetch: Fetch, baseUrl: string, cookies: () => string = () => document.cookie) {
-    this.#client = createClient<paths>({ baseUrl, fetch: sturdyFetch({ fetch, cookies }) });
+  constructor(fetch: Fetch, baseUrl: string, options: Partial<SturdyOptions> = {}) {
+    const sturdy = sturdyFetch({ cookies: () => document.cookie, ...options, fetch });
+    this.#client = createClient<paths>({ baseUrl, fetch: sturdy });
   }
 
   // Identity

@@ -67,7 +67,7 @@ function open(user = "users/yumi", loadPhoto = anyPhoto): LabellingSession {
     if (kind === "unanswered") throw new TypeError("network");
     return response;
   };
-  const api = new Api(fetch, "http://test", () => "");
+  const api = new Api(fetch, "http://test", { cookies: () => "", sleep: async () => undefined });
   return new LabellingSession("p1", { api, drafts, loadPhoto, user, timer });
 }
 
@@ -135,7 +135,6 @@ describe("the network", () => {
     trouble = (request) => (request.url.endsWith(":submit") ? "unanswered" : null);
     const submitted = session.submit();
     await timer.pass(1);
-    await new Promise((resolve) => setTimeout(resolve, 1500));
     expect(session.notice?.kind).toBe("offline");
     expect(await drafts.load("users/yumi|projects/p1/tasks/t0001")).toBeDefined();
     trouble = null;

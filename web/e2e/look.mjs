@@ -1,9 +1,11 @@
 // A look at every screen in real Chromium, against the fake gateway: `node look.mjs ADDRESS FOLDER`.
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { openBrowser } from "./browser.mjs";
 
 const [address = "http://127.0.0.1:5173", folder = "/tmp/annostream-look"] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const browser = await openBrowser();
 
 async function walk(locale, colorScheme) {
@@ -13,6 +15,7 @@ async function walk(locale, colorScheme) {
   page.on("console", (message) => message.type() === "error" && console.log("console:", message.text()));
   const shoot = async (name) => {
     await page.waitForTimeout(400);
+    await complain(page, name);
     await page.screenshot({ path: `${folder}/${name}-${locale}-${colorScheme}.png` });
   };
   // The fake gateway knows one browser at a time.
@@ -42,6 +45,12 @@ async function walk(locale, colorScheme) {
   await page.click("form .primary");
   await shoot("9-exports");
   await context.close();
+}
+
+/** What axe-core finds wrong; it is put in as a debugger would, so that the page's policy does not stop it. */
+async function complain(page, name) {
+  const { violations } = await page.evaluate(`(() => { ${AXE}; return axe.run(); })()`);
+  for (const { id, nodes } of violations) console.log(`axe ${name}: ${id}: ${nodes.map((node) => node.target.join(" ")).join(" | ").slice(0, 200)}`);
 }
 
 async function label(page, shoot) {

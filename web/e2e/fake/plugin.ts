@@ -7,6 +7,8 @@ import type { Plugin } from "vite";
 import { seeded } from "./seed.ts";
 import { fakeGateway } from "./server.ts";
 
+/** What the gateway sends at least: no inline script or style, nothing from elsewhere. */
+const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 const SAMPLES = join(import.meta.dirname, "../../../samples");
 
 export function fakeApi(): Plugin {
@@ -17,7 +19,11 @@ export function fakeApi(): Plugin {
   return {
     name: "fake-gateway",
     configureServer: ({ middlewares }) => void middlewares.use(answering),
-    configurePreviewServer: ({ middlewares }) => void middlewares.use(answering),
+    configurePreviewServer: ({ middlewares }) =>
+      void middlewares.use((request: IncomingMessage, response: ServerResponse, next: () => void) => {
+        response.setHeader("content-security-policy", POLICY);
+        answering(request, response, next);
+      }),
   };
 }
 

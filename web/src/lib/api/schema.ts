@@ -1,6 +1,6 @@
 /**
  * Types of the REST API, in the form that openapi-typescript writes them. By hand until the gateway's OpenAPI document
- * is in the tree; `npm run api` then writes this file, and nothing else has to change.
+ * is in the tree; `OPENAPI=address npm run api` then writes this file.
  */
 
 type Json<T> = { content: { "application/json": T } };

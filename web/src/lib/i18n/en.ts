@@ -102,6 +102,7 @@ export const en = {
     emptyText: "Each image becomes a task. Import images to begin.",
     noMatch: "No task matches.",
     selected: (count: number) => plural(count, { one: "# selected", other: "# selected" }),
+    selection: "Selection",
     select: (path: string) => `Select ${path}`,
     deleteQuestion: (count: number) => plural(count, { one: "Delete # image and its task?", other: "Delete # images and their tasks?" }),
     deleteText: "They are hidden from the queue and from exports. Importing the same files brings them back.",

@@ -103,6 +103,7 @@ export const ko: Messages = {
     emptyText: "이미지 하나가 작업 하나가 됩니다. 이미지를 가져와 시작하세요.",
     noMatch: "맞는 작업이 없습니다.",
     selected: (value) => `${n(value)}개 선택`,
+    selection: "선택",
     select: (path) => `${path} 선택`,
     deleteQuestion: (value) => `이미지 ${n(value)}개와 그 작업을 삭제할까요?`,
     deleteText: "작업 목록과 내보내기에서 빠집니다. 같은 파일을 다시 가져오면 돌아옵니다.",

@@ -43,7 +43,8 @@ export class Editor {
   readonly doc: Doc;
   readonly image: Size;
   readonly index: SpatialIndex;
-  readonly readOnly: boolean;
+  /** Nothing can be changed: another's work, or while it is being submitted. */
+  readOnly: boolean;
   readonly newId: () => string;
 
   view: View = { scale: 1, x: 0, y: 0 };
@@ -209,8 +210,20 @@ export class Editor {
     this.tell("tool");
   }
 
+  undo(): void {
+    if (!this.readOnly) this.doc.undo();
+  }
+
+  redo(): void {
+    if (!this.readOnly) this.doc.redo();
+  }
+
+  remove(...ids: readonly string[]): void {
+    if (!this.readOnly) this.doc.remove(...ids);
+  }
+
   removeSelected(): void {
-    if (!this.readOnly) this.doc.remove(...this.selection);
+    this.remove(...this.selection);
   }
 
   relabelSelected(brush: Brush): void {

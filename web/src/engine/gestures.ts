@@ -22,6 +22,9 @@ export interface Gesture {
   end(): void;
 }
 
+/** The id that a box has in the preview until it is one. */
+export const DRAWING = "drawing";
+
 /** Below this a press is a click. */
 const CLICK_SLOP_PX = 3;
 
@@ -105,16 +108,16 @@ function pan(editor: Editor, from: Point): Gesture {
 
 function draw(editor: Editor, from: Point): Gesture {
   const start = clampPoint(toImage(editor.view, from), editor.image);
-  const { controlId, labelId } = editor.brush!;
-  const region: Region = { id: "drawing", controlId, labelIds: [labelId], box: { ...start, width: 0, height: 0 } };
   return {
     cursor: "crosshair",
     move(at) {
       const end = clampPoint(toImage(editor.view, at), editor.image);
-      editor.setPreview([{ ...region, box: boxFromCorners(start, end) }]);
+      // The label may change while one draws.
+      const { controlId, labelId } = editor.brush!;
+      editor.setPreview([{ id: DRAWING, controlId, labelIds: [labelId], box: boxFromCorners(start, end) }]);
     },
     end() {
-      const box = editor.preview.get(region.id)?.box;
+      const box = editor.preview.get(DRAWING)?.box;
       editor.setPreview([]);
       if (box && hasArea(box)) editor.addBox(box);
     },

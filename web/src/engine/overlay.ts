@@ -2,6 +2,7 @@
 
 import type { Region } from "./doc";
 import type { Editor } from "./editor";
+import { DRAWING } from "./gestures";
 import { HANDLES, handlePoint, type Box } from "./geometry";
 import { setAttributes, svgElement } from "./render-svg";
 import type { LookOf } from "./shapes";
@@ -38,7 +39,7 @@ export class Overlay {
 
   drawCrosshair(): void {
     const { pointer, tool, viewport, busy, cursor } = this.editor;
-    const shown = pointer && tool === "draw" && (busy ? this.editor.preview.has("drawing") : cursor === "crosshair");
+    const shown = pointer && tool === "draw" && (busy ? this.editor.preview.has(DRAWING) : cursor === "crosshair");
     const path = shown ? `M0 ${pointer.y}H${viewport.width}M${pointer.x} 0V${viewport.height}` : "";
     for (const line of [this.#cross, this.#crossShade]) if (line.getAttribute("d") !== path) line.setAttribute("d", path);
   }
@@ -59,7 +60,7 @@ export class Overlay {
   #drawHandles(): void {
     const { only, readOnly, view, preview } = this.editor;
     const region = only && (preview.get(only.id) ?? only);
-    const shown = region && !readOnly && !preview.has("drawing");
+    const shown = region && !readOnly && !preview.has(DRAWING);
     this.#handles.setAttribute("visibility", shown ? "visible" : "hidden");
     if (!shown) return;
     const box = boxToScreen(view, region.box);

@@ -33,8 +33,8 @@ function taskKeys(editor: Editor, actions: BenchActions): Entry[] {
   return [
     ["mod+enter", () => i18n.t.label.submit, actions.submit],
     ["mod+.", () => i18n.t.label.skip, actions.skip],
-    ["mod+z", () => i18n.t.label.undo, () => editor.doc.undo(), true],
-    ["mod+shift+z mod+y", () => i18n.t.label.redo, () => editor.doc.redo(), true],
+    ["mod+z", () => i18n.t.label.undo, () => editor.undo(), true],
+    ["mod+shift+z mod+y", () => i18n.t.label.redo, () => editor.redo(), true],
   ];
 }
 

@@ -90,7 +90,10 @@ export class LabellingSession {
     work.editor.pointerCancel();
     await this.#drafts.save(this.work);
     this.phase = "submitting";
+    // What would be drawn now would not be in what is on its way.
+    work.editor.readOnly = true;
     await this.#attempt(() => (work.annotation ? this.#update(work, work.annotation) : this.#submitNew(work)));
+    work.editor.readOnly = false;
   }
 
   /** On to another task; this one goes back to the queue, its draft stays. */
@@ -225,8 +228,13 @@ export class LabellingSession {
     this.phase = "labelling";
     const ours = reason === "LEASE_EXPIRED" || holder === this.#port.user;
     const regained = ours && (await this.#regain());
-    if (regained) return this.submit();
+    if (regained && this.work) return this.#submitAgain(this.work);
     this.notice = { kind: "draftKept", reason, holder: idOf(holder) };
+  }
+
+  async #submitAgain(work: Work): Promise<void> {
+    this.phase = "submitting";
+    await this.#submitNew(work);
   }
 
   async #update(work: Work, annotation: Annotation): Promise<void> {

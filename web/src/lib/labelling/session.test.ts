@@ -145,6 +145,23 @@ describe("the network", () => {
     expect(await drafts.load("users/yumi|projects/p1/tasks/t0001")).toBeUndefined();
   });
 
+  test("nothing can be drawn while a submit is on its way: it would not be in it", async () => {
+    const session = open();
+    await session.start();
+    drawBox(session);
+    const { editor } = session.work!;
+    trouble = () => "lost";
+    const submitted = session.submit();
+    await settled();
+    editor.addBox({ x: 1, y: 1, width: 5, height: 5 });
+    editor.undo();
+    expect(editor.doc.regions).toHaveLength(1);
+    trouble = null;
+    await timer.pass(5_000);
+    await submitted;
+    expect(annotationsOf("t0001")[0]?.result?.regions).toHaveLength(1);
+  });
+
   test("a refusal keeps the task and the work, and says why", async () => {
     const session = open();
     await session.start();
@@ -153,7 +170,8 @@ describe("the network", () => {
     await session.submit();
     expect(session.phase).toBe("labelling");
     expect(session.notice).toMatchObject({ kind: "problem", problem: { reason: "TASK_NOT_FOUND" } });
-    expect(session.work?.editor.doc.regions).toHaveLength(1);
+    drawBox(session);
+    expect(session.work?.editor.doc.regions).toHaveLength(2);
   });
 });
 

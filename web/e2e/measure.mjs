@@ -37,10 +37,11 @@ await page.addInitScript(() => {
     requestAnimationFrame(() => {
       const frame = performance.now();
       const channel = new MessageChannel();
-      channel.port1.onmessage = () => {
+      channel.port1.addEventListener("message", () => {
         const end = performance.now();
         window.measured.push({ toFrame: end - start, work: handled - start + (end - frame) });
-      };
+      });
+      channel.port1.start();
       channel.port2.postMessage(0);
     });
   }, { capture: true });

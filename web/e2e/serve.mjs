@@ -6,13 +6,12 @@ import { fileURLToPath } from "node:url";
 const WEB = join(dirname(fileURLToPath(import.meta.url)), "..");
 
 export async function serve() {
-  const vite = spawn(process.execPath, [join(WEB, "node_modules/vite/bin/vite.js"), "preview", "--mode", "fake", "--port", "0"], { cwd: WEB });
+  const vite = spawn(process.execPath, [join(WEB, "node_modules/vite/bin/vite.js"), "preview", "--mode", "fake", "--port", "0"], { cwd: WEB, env: { ...process.env, NO_COLOR: "1" } });
   let said = "";
   const address = await new Promise((resolve, reject) => {
     vite.stdout.on("data", (text) => {
       said += text;
-      // Colours lie between the host and the port.
-      const found = /http:\/\/127\.0\.0\.1:(\d+)/.exec(said.replaceAll(/\u001b\[\d+m/g, ""));
+      const found = /http:\/\/127\.0\.0\.1:(\d+)/.exec(said);
       if (found) resolve(found[0]);
     });
     vite.on("exit", () => reject(new Error(`The preview ended: ${said}`)));

@@ -1,9 +1,8 @@
 /** A gateway that forgets: the REST API over memory, as a function from request to answer. */
 
-import type { components, ExportFormat, ExportImages, TaskState } from "../../src/lib/api/schema.ts";
+import type * as wire from "../../src/lib/api/types.ts";
 import { FakeState, Refusal } from "./state.ts";
 
-type S = components["schemas"];
 type Body = Record<string, unknown>;
 type Answer = object;
 interface Call {
@@ -25,7 +24,7 @@ const ROUTES: readonly Route[] = [
   ["POST", at("auth:logIn"), logIn],
   ["POST", at("auth:logOut"), ({ state }) => ((state.me = null), {})],
   ["GET", at("projects"), ({ state }) => ({ projects: [...state.projects.values()].toReversed() })],
-  ["POST", at("projects"), ({ state, body }) => ({ project: state.addProject(body["displayName"] as string, body["labelSchema"] as S["LabelSchema"]) })],
+  ["POST", at("projects"), ({ state, body }) => ({ project: state.addProject(body["displayName"] as string, body["labelSchema"] as wire.LabelSchema) })],
   ["GET", at(PROJECT), ({ state, project }) => ({ project: state.project(project), taskCounts: counts(state, project) })],
   ["PATCH", at(PROJECT), updateProject],
   ["GET", at(`${PROJECT}/tasks`), listTasks],
@@ -39,7 +38,7 @@ const ROUTES: readonly Route[] = [
   ["POST", at(`${PROJECT}/assets:urls`), assetUrls],
   ["POST", at(`${PROJECT}/assets:delete`), deleteAssets],
   ["POST", at(`${PROJECT}/snapshots`), ({ project }) => ({ snapshot: { name: `${project}/snapshots/v1` } })],
-  ["POST", at(`${PROJECT}/snapshots/[^/:]+/exports`), ({ state, name, body }) => ({ export: state.addExport(name.replace(/\/exports$/, ""), body["format"] as ExportFormat, body["images"] as ExportImages) })],
+  ["POST", at(`${PROJECT}/snapshots/[^/:]+/exports`), ({ state, name, body }) => ({ export: state.addExport(name.replace(/\/exports$/, ""), body["format"] as wire.ExportFormat, body["images"] as wire.ExportImages) })],
   ["GET", at(`${PROJECT}/exports`), listExports],
   ["GET", at(`${PROJECT}/exports/[^/:]+:urls`), ({ name }) => ({ urls: [{ path: `${name.split("/").at(-1)}.zip`, url: "/fake/archive.zip", sizeBytes: "2048" }] })],
 ];
@@ -77,7 +76,7 @@ function answer(state: FakeState, method: string, path: string, body: Body, quer
 
 const json = (status: number, text: string): Response => new Response(text, { status, headers: { "content-type": "application/json" } });
 
-function session(state: FakeState): S["SessionAnswer"] {
+function session(state: FakeState): wire.Session {
   state.user();
   return { account: state.me!, role: state.me!.role! };
 }
@@ -99,20 +98,20 @@ function logIn({ state, body }: Call): Answer {
 }
 
 function counts(state: FakeState, project: string): Record<string, string> {
-  const of = (wanted: TaskState): string => String(state.tasksOf(project, wanted).length);
+  const of = (wanted: wire.TaskState): string => String(state.tasksOf(project, wanted).length);
   return { STATE_OPEN: of("STATE_OPEN"), STATE_COMPLETED: of("STATE_COMPLETED") };
 }
 
 function updateProject({ state, project, body }: Call): Answer {
   const before = state.project(project);
-  const now = { ...before, ...(body["project"] as S["Project"]), revision: String(Number(before.revision) + 1), updateTime: state.time() };
+  const now = { ...before, ...(body["project"] as wire.Project), revision: String(Number(before.revision) + 1), updateTime: state.time() };
   state.projects.set(project, now);
   return { project: now };
 }
 
 function listTasks({ state, project, query }: Call): Answer {
   state.project(project);
-  const all = state.tasksOf(project, (query.get("state") as TaskState | null) ?? undefined);
+  const all = state.tasksOf(project, (query.get("state") as wire.TaskState | null) ?? undefined);
   const start = Number(query.get("pageToken") ?? 0);
   const size = Number(query.get("pageSize") ?? 50);
   const next = start + size < all.length ? { nextPageToken: String(start + size) } : {};
@@ -136,14 +135,14 @@ function leaseOne({ state, name }: Call): Answer {
 }
 
 function submit({ state, name, body }: Call): Answer {
-  return state.submit(state.entry(name), String(body["leaseToken"]), body["result"] as S["Result"]);
+  return state.submit(state.entry(name), String(body["leaseToken"]), body["result"] as wire.Result);
 }
 
 function revise({ state, name, body }: Call): Answer {
   const entry = state.entry(name.split("/").slice(0, 4).join("/"));
   const before = entry.task.annotations![0]!;
   if (before.version !== body["expectedVersion"]) throw new Refusal(409, "REVISION_CONFLICT");
-  const annotation = { ...before, result: body["result"] as S["Result"], version: before.version! + 1, updateTime: state.time() };
+  const annotation = { ...before, result: body["result"] as wire.Result, version: before.version! + 1, updateTime: state.time() };
   entry.task = { ...entry.task, annotations: [annotation] };
   return { annotation };
 }

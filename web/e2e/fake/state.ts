@@ -1,8 +1,7 @@
 /** What the fake gateway remembers. Only for development and unit tests: the real end-to-end tests have no fakes. */
 
-import type { components, ExportFormat, ExportImages, TaskState } from "../../src/lib/api/schema.ts";
+import type * as wire from "../../src/lib/api/types.ts";
 
-type S = components["schemas"];
 
 export class Refusal extends Error {
   constructor(
@@ -22,9 +21,9 @@ export interface Photo {
 }
 
 interface FakeTask {
-  task: S["Task"];
-  lease?: S["Lease"] & { until: number };
-  drafts: Map<string, S["Draft"]>;
+  task: wire.Task;
+  lease?: wire.Lease & { until: number };
+  drafts: Map<string, wire.Draft>;
 }
 
 export interface FakeOptions {
@@ -33,13 +32,13 @@ export interface FakeOptions {
 }
 
 export class FakeState {
-  readonly projects = new Map<string, S["Project"]>();
+  readonly projects = new Map<string, wire.Project>();
   readonly tasks = new Map<string, FakeTask>();
   readonly photos = new Map<string, Photo>();
-  readonly exports: S["Export"][] = [];
-  readonly accounts = new Map<string, { account: S["Account"]; password: string }>();
+  readonly exports: wire.Export[] = [];
+  readonly accounts = new Map<string, { account: wire.Account; password: string }>();
   /** Who is logged in; the fake has one browser at a time. */
-  me: S["Account"] | null = null;
+  me: wire.Account | null = null;
   #token = 0;
   readonly now: () => number;
   readonly #leaseMilliseconds: number;
@@ -53,7 +52,7 @@ export class FakeState {
     return new Date(this.now() + plus).toISOString();
   }
 
-  addProject(displayName: string, labelSchema: S["LabelSchema"]): S["Project"] {
+  addProject(displayName: string, labelSchema: wire.LabelSchema): wire.Project {
     const name = `projects/p${this.projects.size + 1}`;
     const project = { name, displayName, labelSchema: numbered(labelSchema), revision: "1", state: "STATE_ACTIVE" as const };
     const made = { ...project, annotationsPerTask: 1, createTime: this.time(), updateTime: this.time() };
@@ -61,7 +60,7 @@ export class FakeState {
     return made;
   }
 
-  addTask(project: string, photo: Photo): S["Task"] {
+  addTask(project: string, photo: Photo): wire.Task {
     const id = `${this.tasks.size + 1}`.padStart(4, "0");
     const asset = `${project}/assets/a${id}`;
     this.photos.set(asset, photo);
@@ -72,13 +71,13 @@ export class FakeState {
     return task;
   }
 
-  project(name: string): S["Project"] {
+  project(name: string): wire.Project {
     const project = this.projects.get(name);
     if (!project) throw new Refusal(404, "PROJECT_NOT_FOUND", { project: name });
     return project;
   }
 
-  tasksOf(project: string, state?: TaskState): S["Task"][] {
+  tasksOf(project: string, state?: wire.TaskState): wire.Task[] {
     const all = [...this.tasks.values()].filter(({ task }) => task.name!.startsWith(`${project}/`));
     return all.filter(({ task }) => !state || task.state === state).map((one) => this.shown(one));
   }
@@ -89,7 +88,7 @@ export class FakeState {
     return entry;
   }
 
-  shown(entry: FakeTask): S["Task"] {
+  shown(entry: FakeTask): wire.Task {
     return { ...entry.task, ...(this.held(entry) && { leases: [entry.lease!] }) };
   }
 
@@ -102,7 +101,7 @@ export class FakeState {
     return this.me.name;
   }
 
-  leaseTo(entry: FakeTask, annotator: string): S["LeasedTask"] {
+  leaseTo(entry: FakeTask, annotator: string): wire.LeasedTask {
     const until = this.now() + this.#leaseMilliseconds;
     const lease = { task: entry.task.name!, annotator, token: String(++this.#token), expireTime: new Date(until).toISOString() };
     entry.lease = { ...lease, until };
@@ -110,14 +109,14 @@ export class FakeState {
     return { task: this.shown(entry), lease, ...(draft && { draft }) };
   }
 
-  renew(entry: FakeTask, token: string): S["Lease"] | undefined {
+  renew(entry: FakeTask, token: string): wire.Lease | undefined {
     if (!this.held(entry) || entry.lease!.token !== token) return undefined;
     const until = this.now() + this.#leaseMilliseconds;
     entry.lease = { ...entry.lease!, until, expireTime: new Date(until).toISOString() };
     return entry.lease;
   }
 
-  submit(entry: FakeTask, token: string, result: S["Result"]): S["SubmitAnswer"] {
+  submit(entry: FakeTask, token: string, result: wire.Result): wire.SubmitAnswer {
     const me = this.user();
     if (!this.held(entry) || entry.lease!.token !== token || entry.lease!.annotator !== me) return this.#keep(entry, me, result);
     const annotation = { name: `${entry.task.name}/annotations/n1`, annotator: me, result, version: 1, updateTime: this.time() };
@@ -126,7 +125,7 @@ export class FakeState {
     return { annotation, taskState: "STATE_COMPLETED" };
   }
 
-  #keep(entry: FakeTask, me: string, result: S["Result"]): S["SubmitAnswer"] {
+  #keep(entry: FakeTask, me: string, result: wire.Result): wire.SubmitAnswer {
     const draft = { task: entry.task.name!, result, updateTime: this.time() };
     entry.drafts.set(me, draft);
     const taken = this.held(entry);
@@ -134,7 +133,7 @@ export class FakeState {
     return { draftKept: { draft, reason, ...(taken && { holder: entry.lease!.annotator! }) }, taskState: entry.task.state! };
   }
 
-  addExport(snapshot: string, format: ExportFormat, images: ExportImages): S["Export"] {
+  addExport(snapshot: string, format: wire.ExportFormat, images: wire.ExportImages): wire.Export {
     const project = snapshot.split("/").slice(0, 2).join("/");
     const done = this.tasksOf(project, "STATE_COMPLETED");
     const regions = done.reduce((sum, task) => sum + (task.annotations?.[0]?.result?.regions?.length ?? 0), 0);
@@ -147,7 +146,7 @@ export class FakeState {
 }
 
 /** Labels get ids and class indexes, as annotate gives them. */
-function numbered(schema: S["LabelSchema"]): S["LabelSchema"] {
+function numbered(schema: wire.LabelSchema): wire.LabelSchema {
   let index = 0;
   const controls = (schema.controls ?? []).map((control) => ({
     ...control,

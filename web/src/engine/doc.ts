@@ -7,6 +7,9 @@
 
 import type { Box } from "./geometry";
 
+/** Who drew it, by the contract's names. */
+export type Origin = `ORIGIN_${"UNSPECIFIED" | "HUMAN" | "PREDICTION" | "CONSENSUS" | "RULE" | "NATURAL"}`;
+
 export interface Region {
   readonly id: string;
   readonly controlId: string;
@@ -14,7 +17,7 @@ export interface Region {
   readonly box: Box;
   readonly attributes?: Readonly<Record<string, string>>;
   readonly score?: number;
-  readonly origin?: string;
+  readonly origin?: Origin;
 }
 
 export type Snapshot = readonly Region[];

@@ -1,7 +1,7 @@
 /** Between the document and the contract's JSON `Result` (protobuf's JSON mapping: zeroes may be missing). */
 
 import { clampBox, hasArea, type Box, type Size } from "./geometry";
-import type { Region, Snapshot } from "./doc";
+import type { Origin, Region, Snapshot } from "./doc";
 
 export interface WireRegion {
   id?: string;
@@ -11,7 +11,7 @@ export interface WireRegion {
   polygon?: { points?: number[] };
   attributes?: Record<string, string>;
   score?: number;
-  origin?: string;
+  origin?: Origin;
 }
 
 export interface WireResult {

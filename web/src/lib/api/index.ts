@@ -1,25 +1,12 @@
 /** What the app asks of the gateway. Names are resource names as in the contract: projects/p1/tasks/t1. */
 
 import createClient, { type Client } from "openapi-fetch";
-import type { components, ExportFormat, ExportImages, paths, TaskState } from "./schema";
+import type { paths } from "./schema";
 import { sturdyFetch, type Fetch, type SturdyOptions } from "./sturdy";
+import type { Annotation, AssetUrls, Export, ExportFormat, ExportImages, FileUrl, Lease, LeasedTask, Loose, Project, LabelSchema, Result, Session, SignUpPolicy, SubmitAnswer, Task, TaskState } from "./types";
 
-type S = components["schemas"];
-export type Account = S["Account"];
-export type Session = S["SessionAnswer"];
-export type SignUpPolicy = S["SignUpPolicy"];
-export type Label = S["Label"];
-export type LabelSchema = S["LabelSchema"];
-export type Project = S["Project"];
-export type Task = S["Task"];
-export type Lease = S["Lease"];
-export type LeasedTask = S["LeasedTask"];
-export type Annotation = S["Annotation"];
-export type Result = S["Result"];
-export type SubmitAnswer = S["SubmitAnswer"];
-export type AssetUrls = S["AssetUrls"];
-export type Export = S["Export"];
-export type { ExportFormat, ExportImages, TaskState };
+export type * from "./types";
+export { said } from "./types";
 export { asProblem, Problem } from "./problem";
 
 export interface Page<T> {
@@ -156,7 +143,7 @@ export class Api {
     return took(answer).export ?? {};
   }
 
-  async exportUrls(name: string): Promise<S["FileUrl"][]> {
+  async exportUrls(name: string): Promise<FileUrl[]> {
     const [, project = "", , id = ""] = name.split("/");
     const params = { path: { project, export: id } };
     return took(await this.#client.GET("/api/v1/projects/{project}/exports/{export}:urls", { params })).urls ?? [];
@@ -173,6 +160,6 @@ function pathOf(task: string): { project: string; task: string } {
 }
 
 /** The fetch beneath throws for everything but success. */
-function took<T>(answer: { data?: T }): NonNullable<T> {
-  return answer.data ?? ({} as NonNullable<T>);
+function took<T>(answer: { data?: T }): Loose<NonNullable<T>> {
+  return (answer.data ?? {}) as Loose<NonNullable<T>>;
 }

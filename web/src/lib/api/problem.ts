@@ -1,6 +1,6 @@
 /** What the server refuses, or that it cannot be reached. */
 
-import type { ProblemBody } from "./schema";
+import type { ProblemBody } from "./types";
 
 export const NETWORK = "NETWORK";
 

@@ -1,6 +1,6 @@
 /** Tasks as rows of the table: what is shown, found and sorted. Pure. */
 
-import { idOf, type Task } from "../api";
+import { idOf, said, type Task, type TaskState } from "../api";
 
 export const COLUMNS = ["photo", "path", "state", "annotator", "regions", "updated"] as const;
 export type Column = (typeof COLUMNS)[number];
@@ -11,7 +11,7 @@ export interface Row {
   readonly task: Task;
   readonly asset: string;
   readonly path: string;
-  readonly state: NonNullable<Task["state"]>;
+  readonly state: TaskState;
   /** Who has it now, or who labelled it. */
   readonly annotator: string;
   readonly held: boolean;
@@ -34,7 +34,7 @@ export function rowOf(task: Task): Row {
     task,
     asset: name ?? "",
     path,
-    state: task.state ?? "STATE_OPEN",
+    state: said(task.state, "STATE_OPEN"),
     annotator: holder ? idOf(holder) : annotations.map((one) => idOf(one.annotator)).join(", "),
     held: holder !== undefined,
     regions: annotations.reduce((sum, one) => sum + (one.result?.regions?.length ?? one.reference?.regionCount ?? 0), 0),

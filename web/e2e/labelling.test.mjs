@@ -134,3 +134,19 @@ test("a reload brings unsubmitted work back", async () => {
   await page.waitForSelector(".stage svg rect");
   close(await boxes(), [[40, 50, 100, 70]]);
 });
+
+test("submit goes on to the next task, and a reload stays there, with its draft", async () => {
+  await page.goto(`${server.address}/projects/p1/label`);
+  await page.waitForSelector(".stage img");
+  const first = await page.locator(".path").textContent();
+  await drag([40, 50], [140, 120]);
+  await page.keyboard.press("Control+Enter");
+  await page.waitForFunction((before) => ![null, undefined, before].includes(document.querySelector(".path")?.textContent), first);
+  const path = await page.locator(".path").textContent();
+  await drag([10, 10], [100, 100]);
+  await page.waitForTimeout(500);
+  await page.reload();
+  await page.waitForSelector(".stage > svg rect");
+  assert.equal(await page.locator(".path").textContent(), path);
+  assert.equal((await boxes()).length, 1);
+});

@@ -2,4 +2,6 @@
 
 import { Hotkeys } from "./hotkeys";
 
+export const mac = navigator.platform.startsWith("Mac");
+
 export const hotkeys = new Hotkeys();

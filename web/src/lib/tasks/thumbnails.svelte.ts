@@ -8,7 +8,7 @@ const AT_MOST = 500;
 
 export class Thumbnails {
   readonly #urls = new SvelteMap<string, string>();
-  #wanted = new Set<string>();
+  readonly #wanted = new Set<string>();
   #waiting = false;
 
   constructor(
@@ -24,7 +24,11 @@ export class Thumbnails {
   want(asset: string): void {
     if (this.#urls.has(asset) || this.#wanted.has(asset)) return;
     this.#wanted.add(asset);
-    if (this.#waiting) return;
+    this.#askSoon();
+  }
+
+  #askSoon(): void {
+    if (this.#waiting || !this.#wanted.size) return;
     this.#waiting = true;
     setTimeout(() => void this.#ask(), GATHER_MILLISECONDS);
   }
@@ -38,6 +42,7 @@ export class Thumbnails {
     } catch {
       // The table is of use without pictures; they are asked for when the row comes in sight again.
     }
-    this.#wanted = new Set([...this.#wanted].filter((name) => !names.includes(name)));
+    for (const name of names) this.#wanted.delete(name);
+    this.#askSoon();
   }
 }

@@ -53,6 +53,7 @@ export function fakeGateway(state: FakeState): (request: Request) => Promise<Res
     const path = decodeURIComponent(url.pathname.replace(/^\/api\/v1\//, ""));
     const key = request.headers.get("idempotency-key");
     if (key && answered.has(key)) return json(200, answered.get(key)!);
+    if (path.endsWith(":watchCounts")) return events({ taskCounts: counts(state, path.replace(/:.*/, "")) });
     try {
       if (!OPEN.has(path)) state.user();
       const body = request.method === "GET" ? {} : ((await request.json()) as Body);
@@ -75,6 +76,12 @@ function answer(state: FakeState, method: string, path: string, body: Body, quer
 }
 
 const json = (status: number, text: string): Response => new Response(text, { status, headers: { "content-type": "application/json" } });
+
+/** One message and the end: the fake does not follow. */
+function events(message: object): Response {
+  const text = `data: ${JSON.stringify(message)}\n\nevent: end\ndata: {}\n\n`;
+  return new Response(text, { headers: { "content-type": "text/event-stream" } });
+}
 
 function session(state: FakeState): wire.Session {
   state.user();

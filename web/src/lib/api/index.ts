@@ -6,6 +6,7 @@ import { sturdyFetch, type Fetch, type SturdyOptions } from "./sturdy";
 import type { Annotation, AssetUrls, Export, ExportFormat, ExportImages, FileUrl, Lease, LeasedTask, Loose, Project, LabelSchema, Result, Session, SignUpPolicy, SubmitAnswer, Task, TaskState } from "./types";
 
 export type * from "./types";
+export { watch } from "./watch";
 export { said } from "./types";
 export { asProblem, Problem } from "./problem";
 
@@ -16,6 +17,11 @@ export interface Page<T> {
 
 /** The last part of a resource name. */
 export const idOf = (name: string | undefined): string => name?.split("/").at(-1) ?? "";
+
+/** 64-bit numbers come as text. */
+export function countsOf({ taskCounts = {} }: { taskCounts?: Record<string, string> }): Record<string, number> {
+  return Object.fromEntries(Object.entries(taskCounts).map(([state, count]) => [state, Number(count)]));
+}
 
 const key = (requestId: string) => ({ headers: { "Idempotency-Key": requestId } });
 
@@ -50,8 +56,7 @@ export class Api {
 
   async project(project: string): Promise<{ project: Project; counts: Record<string, number> }> {
     const answer = took(await this.#client.GET("/api/v1/projects/{project}", { params: { path: { project } } }));
-    const counts = Object.entries(answer.taskCounts ?? {}).map(([state, count]) => [state, Number(count)] as const);
-    return { project: answer.project ?? {}, counts: Object.fromEntries(counts) };
+    return { project: answer.project ?? {}, counts: countsOf(answer) };
   }
 
   async createProject(displayName: string, labelSchema: LabelSchema, requestId: string): Promise<Project> {

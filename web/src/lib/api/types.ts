@@ -40,6 +40,7 @@ export type AssetUrls = Of<"GetAssetUrlsResponseAssetUrls">;
 export type Export = Of<"Export">;
 export type ExportFormat = Said<Schemas["ExportFormat"]>;
 export type ExportImages = Said<Schemas["ExportImages"]>;
+export type Counts = Of<"WatchCountsResponse">;
 export type FileUrl = Of<"GetExportUrlsResponseFileUrl">;
 export type ProblemBody = Of<"Problem">;
 export type { Loose };

@@ -127,6 +127,20 @@ test("keys work while Hangul is typed, and a label's key relabels what is select
   assert.equal(await page.locator(".rail [aria-pressed=true]").getAttribute("aria-label"), "선택하고 옮기기");
 });
 
+test("leaving gives the tasks back", async () => {
+  await page.goto(`${server.address}/projects/p1/label`);
+  await page.waitForSelector(".stage img");
+  await page.waitForTimeout(300);
+  const held = async () => {
+    const { tasks } = await (await page.request.get(`${server.address}/api/v1/projects/p1/tasks`)).json();
+    return tasks.filter((task) => task.leases).length;
+  };
+  assert.equal(await held(), 2, "the task on the screen, and the next one");
+  await page.goto(`${server.address}/projects`);
+  await page.waitForSelector("a.card");
+  assert.equal(await held(), 0);
+});
+
 test("a reload brings unsubmitted work back", async () => {
   await drag([40, 50], [140, 120]);
   await page.waitForTimeout(500);

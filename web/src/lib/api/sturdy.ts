@@ -22,7 +22,7 @@ export function sturdyFetch(options: SturdyOptions): Fetch {
   return async (original) => {
     const request = await dressed(original, options.cookies(), newKey);
     for (let attempt = 1; ; attempt++) {
-      const outcome = await tried(options.fetch, request.clone());
+      const outcome = await tried(options.fetch, request.keepalive ? request : request.clone());
       if (!(outcome instanceof Problem)) return outcome;
       if (attempt >= attempts || !outcome.passing || !isRepeatable(request)) throw outcome;
       await sleep(waitAfter(attempt, outcome));
@@ -31,7 +31,7 @@ export function sturdyFetch(options: SturdyOptions): Fetch {
 }
 
 /** Log-in and sign-up are not repeated by themselves: each try counts against the rate limit. */
-const isRepeatable = (request: Request): boolean => !new URL(request.url).pathname.startsWith("/api/v1/auth:");
+const isRepeatable = (request: Request): boolean => !request.keepalive && !new URL(request.url).pathname.startsWith("/api/v1/auth:");
 
 /** The body is read once and sent as text: a streamed one could not be sent again over HTTP/1.1. */
 async function dressed(request: Request, cookies: string, newKey: () => string): Promise<Request> {
@@ -40,8 +40,10 @@ async function dressed(request: Request, cookies: string, newKey: () => string):
   const token = CSRF_COOKIE.exec(cookies)?.[1];
   if (token) headers.set("X-CSRF-Token", decodeURIComponent(token));
   if (!headers.has("Idempotency-Key")) headers.set("Idempotency-Key", newKey());
-  const { method, keepalive, signal } = request;
-  return new Request(request.url, { method, headers, body: await request.text(), keepalive, signal });
+  const { method, signal } = request;
+  // What is sent while the page is left must be on its way at once, and is sent once.
+  if (request.keepalive) return new Request(request, { headers });
+  return new Request(request.url, { method, headers, body: await request.text(), signal });
 }
 
 async function tried(fetch: Fetch, request: Request): Promise<Response | Problem> {

@@ -84,7 +84,7 @@ export function shown(keys: string, mac: boolean): string[] {
     arrowright: "→",
     arrowup: "↑",
     arrowdown: "↓",
-    tab: "Tab",
+    space: "Space",
   };
   if (keys === "+") return ["+"];
   return keys.split("+").map((part) => names[part] ?? part.toUpperCase());

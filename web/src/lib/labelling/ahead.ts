@@ -33,6 +33,11 @@ export class Ahead {
     return next;
   }
 
+  /** Resolves when the task after the next is leased, or none is to be had. */
+  async settled(): Promise<void> {
+    await this.#next;
+  }
+
   drop(): void {
     this.#next = null;
     this.lease = null;

@@ -59,6 +59,8 @@ function toolKeys(editor: Editor): Entry[] {
   return [
     ["b", () => i18n.t.label.draw, () => editor.setTool("draw")],
     ["v", () => i18n.t.label.select, () => editor.setTool("select")],
+    // The stage itself listens for it: it counts for as long as it is held.
+    ["space", () => i18n.t.label.panHold, () => undefined],
     ["h", () => i18n.t.label.pan, () => editor.setTool("pan")],
     ["+ =", () => i18n.t.label.zoomIn, () => editor.zoom(ZOOM_STEP), true],
     ["-", () => i18n.t.label.zoomOut, () => editor.zoom(1 / ZOOM_STEP), true],

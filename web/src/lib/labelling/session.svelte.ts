@@ -77,10 +77,11 @@ export class LabellingSession {
     this.#stopped = true;
     this.#ahead.stop();
     this.#clock.stop();
-    await this.#drafts.save(this.work);
     this.#stopWork();
+    // Both begin at once: a page that is being left runs no further than its first wait.
     const leases = this.#leases;
-    if (leases.length) await this.#port.api.release(this.#project, leases).catch(() => undefined);
+    const released = leases.length ? this.#port.api.release(this.#project, leases).catch(() => undefined) : undefined;
+    await Promise.all([this.#drafts.save(this.work), released]);
   }
 
   /** Submits, or updates one's own annotation, and goes on to the next task. */
@@ -102,10 +103,11 @@ export class LabellingSession {
     if (!work || this.phase !== "labelling") return;
     await this.#drafts.save(this.work);
     await this.#attempt(async () => {
-      // The next one is leased first, so that the queue does not answer with this one.
+      // The next ones are leased first, so that the queue does not answer with this one.
       await this.#advance();
-      if (work.lease) await this.#port.api.release(this.#project, [work.lease]).catch(() => undefined);
       this.notice = { kind: "skipped" };
+      await this.#ahead.settled();
+      if (work.lease) await this.#port.api.release(this.#project, [work.lease]).catch(() => undefined);
     });
   }
 

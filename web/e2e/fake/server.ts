@@ -106,7 +106,7 @@ function logIn({ state, body }: Call): Answer {
 
 function counts(state: FakeState, project: string): Record<string, string> {
   const of = (wanted: wire.TaskState): string => String(state.tasksOf(project, wanted).length);
-  return { STATE_OPEN: of("STATE_OPEN"), STATE_COMPLETED: of("STATE_COMPLETED") };
+  return { OPEN: of("STATE_OPEN"), COMPLETED: of("STATE_COMPLETED") };
 }
 
 function updateProject({ state, project, body }: Call): Answer {

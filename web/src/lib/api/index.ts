@@ -18,9 +18,10 @@ export interface Page<T> {
 /** The last part of a resource name. */
 export const idOf = (name: string | undefined): string => name?.split("/").at(-1) ?? "";
 
-/** 64-bit numbers come as text. */
-export function countsOf({ taskCounts = {} }: { taskCounts?: Record<string, string> }): Record<string, number> {
-  return Object.fromEntries(Object.entries(taskCounts).map(([state, count]) => [state, Number(count)]));
+/** Tasks by state. The counters' keys are states without their prefix (OPEN), and 64-bit numbers come as text. */
+export function countsOf({ taskCounts = {} }: { taskCounts?: Record<string, string> }): Record<TaskState, number> {
+  const of = (state: string): number => Number(taskCounts[state] ?? 0);
+  return { STATE_OPEN: of("OPEN"), STATE_COMPLETED: of("COMPLETED"), STATE_WITHDRAWN: of("WITHDRAWN") };
 }
 
 const key = (requestId: string) => ({ headers: { "Idempotency-Key": requestId } });
@@ -54,7 +55,7 @@ export class Api {
     return { items: answer.projects ?? [], next: answer.nextPageToken ?? "" };
   }
 
-  async project(project: string): Promise<{ project: Project; counts: Record<string, number> }> {
+  async project(project: string): Promise<{ project: Project; counts: Record<TaskState, number> }> {
     const answer = took(await this.#client.GET("/api/v1/projects/{project}", { params: { path: { project } } }));
     return { project: answer.project ?? {}, counts: countsOf(answer) };
   }

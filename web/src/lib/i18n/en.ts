@@ -151,6 +151,7 @@ export const en = {
         who ? `${who} has this task now. Your boxes are kept; a submit is saved as your draft.` : "This task is no longer yours. Your boxes are kept.",
       draftKept: (who: string) =>
         who ? `${who} has this task now. What you submitted is kept as your draft.` : "This task is finished already. What you submitted is kept as your draft.",
+      coarse: "This browser cannot show the photo's format. You see its thumbnail: boxes are exact, details are coarse.",
       restored: "Your unsubmitted work is back.",
       submitted: "Submitted.",
       updated: "Updated.",

@@ -47,15 +47,22 @@ export class Ahead {
     this.#stopped = true;
   }
 
-  async photoOf(task: Task): Promise<HTMLImageElement> {
+  /** Browsers show no TIFF, and few show HEIC: then the thumbnail stands in, at the photo's size. */
+  async photoOf(task: Task): Promise<Pick<Opened, "photo" | "coarse">> {
     const asset = task.assets?.[0]?.name ?? "";
     const [urls] = await this.port.api.assetUrls(this.project, [asset]);
-    return this.port.loadPhoto(urls?.imageUrl ?? "");
+    const thumbnail = urls?.thumbnailUrl;
+    try {
+      return { photo: await this.port.loadPhoto(urls?.imageUrl ?? ""), coarse: false };
+    } catch (error) {
+      if (!thumbnail) throw error;
+      return { photo: await this.port.loadPhoto(thumbnail), coarse: true };
+    }
   }
 
   async open({ task = {}, lease, draft }: LeasedTask): Promise<Opened> {
     const photo = await this.photoOf(task);
-    return { task, photo, lease: lease ?? null, annotation: null, result: draft?.result, keptAt: draft?.updateTime };
+    return { task, ...photo, lease: lease ?? null, annotation: null, result: draft?.result, keptAt: draft?.updateTime };
   }
 
   async #prepare(): Promise<Opened | null> {

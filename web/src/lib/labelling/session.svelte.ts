@@ -18,7 +18,7 @@ export type Notice =
   | { kind: "offline" }
   | { kind: "leaseLost"; holder: string }
   | { kind: "draftKept"; reason: string; holder: string }
-  | { kind: "restored" }
+  | { kind: "restored" | "coarse" }
   | { kind: "submitted" | "updated" | "skipped" }
   | { kind: "problem"; problem: Problem };
 
@@ -144,13 +144,13 @@ export class LabellingSession {
     const own = task.annotations?.find((one) => one.annotator === this.#port.user) ?? null;
     const shown = own ?? task.annotations?.[0];
     const photo = await this.#ahead.photoOf(task);
-    await this.#show({ task, lease: null, photo, annotation: own, result: shown?.result, keptAt: shown?.updateTime });
+    await this.#show({ task, lease: null, ...photo, annotation: own, result: shown?.result, keptAt: shown?.updateTime });
   }
 
   async #show(opened: Opened): Promise<void> {
     const { work, restored } = workOf(opened, await this.#drafts.load(opened.task), this.#clock.now());
     this.work = work;
-    this.notice = restored ? { kind: "restored" } : null;
+    this.notice = restored ? { kind: "restored" } : opened.coarse ? { kind: "coarse" } : null;
     this.phase = "labelling";
     this.#stopWork = this.#drafts.follow(work);
   }

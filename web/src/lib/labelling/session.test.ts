@@ -116,6 +116,18 @@ test("a photo that does not load is said, after the submit counted, and its task
   expect(state.held(state.entry("projects/p1/tasks/t0002"))).toBe(false);
 });
 
+test("where the browser does not show a format, the thumbnail stands in, and it is said", async () => {
+  const photos: string[] = [];
+  const session = open("users/yumi", async (url) => {
+    photos.push(url);
+    if (photos.length === 1) throw new Problem(-1, "PHOTO_UNREADABLE", url);
+    return { src: url } as HTMLImageElement;
+  });
+  await session.start();
+  expect(session.phase).toBe("labelling");
+  expect(session.notice).toEqual({ kind: "coarse" });
+});
+
 test("work that came in while the last task was labelled is found", async () => {
   state.tasks.delete("projects/p1/tasks/t0002");
   state.tasks.delete("projects/p1/tasks/t0003");

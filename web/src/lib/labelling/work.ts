@@ -20,6 +20,8 @@ export interface Work {
 export interface Opened {
   readonly task: Task;
   readonly photo: HTMLImageElement;
+  /** The photo is its thumbnail: the browser does not show the format. */
+  readonly coarse: boolean;
   readonly lease: Lease | null;
   readonly annotation: Annotation | null;
   readonly result: WireResult | undefined;
@@ -28,7 +30,7 @@ export interface Opened {
 }
 
 export function workOf(opened: Opened, draft: Draft | undefined, now: number): { work: Work; restored: boolean } {
-  const { result, keptAt, ...rest } = opened;
+  const { result, keptAt, coarse: _, ...rest } = opened;
   const { regions, foreign } = fromResult(result);
   const readOnly = !opened.lease && !opened.annotation;
   const editor = new Editor({ image: sizeOf(opened.task), doc: new Doc(regions), readOnly });

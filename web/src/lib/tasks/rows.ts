@@ -25,7 +25,7 @@ export interface Order {
   readonly descending: boolean;
 }
 
-export function rowOf(task: Task): Row {
+export function rowOf(task: Task, nameOf: (user: string) => string = idOf): Row {
   const { name, path = "" } = task.assets?.[0] ?? {};
   const holder = task.leases?.[0]?.annotator;
   const annotations = task.annotations ?? [];
@@ -35,7 +35,7 @@ export function rowOf(task: Task): Row {
     asset: name ?? "",
     path,
     state: said(task.state, "STATE_OPEN"),
-    annotator: holder ? idOf(holder) : annotations.map((one) => idOf(one.annotator)).join(", "),
+    annotator: holder ? nameOf(holder) : annotations.map((one) => nameOf(one.annotator ?? "")).join(", "),
     held: holder !== undefined,
     regions: annotations.reduce((sum, one) => sum + (one.result?.regions?.length ?? one.reference?.regionCount ?? 0), 0),
     updated: task.updateTime ?? "",

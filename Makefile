@@ -37,6 +37,7 @@ $(UV):
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv || { echo "uv could not be installed: is the Python package registry reachable from here?"; exit 1; }
 
 up: $(READY) ## start everything (embedded MongoDB, Kafka, S3 and the services); Ctrl-C stops it
+	@$(MAKE) --no-print-directory web || echo "The web app could not be built: everything else starts."
 	@exec $(BIN)/annostream up $(ARGS)
 
 down: $(READY) ## stop what runs on the default data directory

@@ -32,6 +32,12 @@ def client_of(folder: Path, s3_origin: str = "https://s3.example:9000") -> httpx
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
 
 
+def test_hidden_files_are_not_served(tmp_path: Path) -> None:
+    for name in (".gitignore", "index.html"):
+        (tmp_path / name).write_text("x")
+    assert set(read_folder(tmp_path)) == {"index.html"}
+
+
 async def test_the_page_and_each_route_of_the_browsers_own_are_index_html(built: Path) -> None:
     async with client_of(built) as client:
         for path in ("/", "/projects/p1/tasks", "/index.html"):

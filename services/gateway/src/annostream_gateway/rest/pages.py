@@ -82,11 +82,13 @@ def static_file(path: str, data: bytes) -> StaticFile:
 
 
 def read_folder(folder: Traversable) -> dict[str, StaticFile]:
-    """Path -> file, of everything under `folder`; empty where there is none."""
+    """Path -> file, of everything under `folder` but hidden files; empty where there is none."""
     found: dict[str, StaticFile] = {}
 
     def walk(here: Traversable, at: str) -> None:
         for entry in here.iterdir():
+            if entry.name.startswith("."):
+                continue
             if entry.is_dir():
                 walk(entry, f"{at}{entry.name}/")
             else:

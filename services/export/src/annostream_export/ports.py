@@ -107,7 +107,7 @@ class Spool(Protocol):
         """A block of one row or more. Raises FailedPrecondition SNAPSHOT_SPOOL_FULL."""
 
     def blocks(self) -> AsyncIterator[list[bytes]]:
-        """Block by block as they were added; nothing is added any more."""
+        """Block by block as they were added; nothing is added any more. Raises SNAPSHOT_SPOOL_FULL."""
 
 
 OpenSpool = Callable[[], AbstractAsyncContextManager[Spool]]

@@ -6,8 +6,8 @@ import asyncio
 import errno
 import struct
 import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -27,15 +27,12 @@ class FileSpool:
         self._size += len(block)
         if self._size > self._max_bytes:
             raise _full(f"needs more than the {self._max_bytes} bytes that it may take in a temporary file")
-        try:
+        with _named_when_full():
             await asyncio.to_thread(self._file.write, block)
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            raise _full("filled the disk of the temporary folder") from error
 
     async def blocks(self) -> AsyncIterator[list[bytes]]:
-        await asyncio.to_thread(self._file.seek, 0)
+        with _named_when_full():
+            await asyncio.to_thread(self._file.seek, 0)  # Writes out what is still buffered.
         while block := await asyncio.to_thread(_read, self._file):
             yield block
 
@@ -48,6 +45,16 @@ def _read(file: IO[bytes]) -> list[bytes]:
     return [file.read(length) for length in struct.unpack(f">{count}I", file.read(4 * count))]
 
 
+@contextmanager
+def _named_when_full() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        raise _full("filled the disk of the temporary folder") from error
+
+
 def _full(what: str) -> FailedPrecondition:
     message = (
         f"The copy of the project's completed tasks {what}: raise ANNOSTREAM_SNAPSHOT_SPOOL_BYTES, "
@@ -56,17 +63,22 @@ def _full(what: str) -> FailedPrecondition:
     return FailedPrecondition("SNAPSHOT_SPOOL_FULL", message)
 
 
-@asynccontextmanager
-async def file_spool(folder: Path, max_bytes: int) -> AsyncIterator[FileSpool]:
-    """An empty spool, gone afterwards; `folder` is made where it is missing."""
-    file = await asyncio.to_thread(_open, folder)
-    try:
-        yield FileSpool(file, max_bytes)
-    finally:
-        await asyncio.to_thread(file.close)
-
-
 def _open(folder: Path) -> IO[bytes]:
     folder.mkdir(parents=True, exist_ok=True)
     # Without a name: when the process dies, the bytes are gone with it.
     return tempfile.TemporaryFile(dir=folder)
+
+
+@asynccontextmanager
+async def file_spool(
+    folder: Path, max_bytes: int, open_file: Callable[[Path], IO[bytes]] = _open
+) -> AsyncIterator[FileSpool]:
+    """An empty spool, gone afterwards; `folder` is made where it is missing. Raises SNAPSHOT_SPOOL_FULL."""
+    with _named_when_full():
+        file = await asyncio.to_thread(open_file, folder)
+    try:
+        yield FileSpool(file, max_bytes)
+    finally:
+        # It writes out what is still buffered, and what finds no room then, nobody reads.
+        with suppress(OSError):
+            await asyncio.to_thread(file.close)

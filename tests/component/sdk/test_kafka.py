@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
 import orjson
@@ -24,6 +25,7 @@ from annostream_sdk.errors import AnnostreamError
 from annostream_sdk.events import Event, tail
 from annostream_sdk.kafka import KafkaRecord, Position, open_cluster, open_reader, open_writer
 from tests.servers import Servers
+from tests.unit.sdk.server import Server
 
 # Nobody consumes the door yet, so that nothing but these tests writes there.
 DOOR = "annostream.ingest.requests.v1"
@@ -59,16 +61,18 @@ def event(path: str) -> KafkaRecord:
     )
 
 
-def given_up(record: KafkaRecord, reason: str = "UNKNOWN_PROJECT") -> KafkaRecord:
+def given_up(
+    record: KafkaRecord, reason: str = "UNKNOWN_PROJECT", *, topic: str = DOOR, offset: int = 7, group: str = "ingest"
+) -> KafkaRecord:
     facts = {
         "dlq_reason": reason,
         "dlq_message": "There is no such project.",
-        "dlq_topic": DOOR,
+        "dlq_topic": topic,
         "dlq_partition": "0",
-        "dlq_offset": "7",
+        "dlq_offset": str(offset),
         "dlq_attempts": "5",
         "dlq_time": "2026-01-01T00:00:00Z",
-        "dlq_group": "annostream-ingest",
+        "dlq_group": f"annostream-{group}",
     }
     return replace(record, headers=(*record.headers, *((name, value.encode()) for name, value in facts.items())))
 
@@ -88,9 +92,9 @@ async def records_of(servers: Servers, topic: str) -> list[KafkaRecord]:
         return [record async for batch in reader.to_the_end() for record in batch]
 
 
-async def run(servers: Servers, *arguments: str) -> tuple[int, str, str]:
+async def run(servers: Servers, *arguments: str, endpoints: Path | None = None) -> tuple[int, str, str]:
     """The command, in a thread: code, stdout, stderr."""
-    command = [*arguments, "--endpoints", str(servers.data.endpoints)]
+    command = [*arguments, "--endpoints", str(endpoints or servers.data.endpoints)]
     result = await asyncio.to_thread(CliRunner().invoke, build(), command)
     return result.exit_code, result.stdout, result.stderr
 
@@ -187,7 +191,7 @@ async def test_a_dead_letter_goes_back_once_exactly_as_it_was(servers: Servers) 
     await all_of(replay(connection(servers), DEAD))
     original = event(f"{secrets.token_hex(4)}.jpg")
     empty = replace(event(f"{secrets.token_hex(4)}.jpg"), value=b"")
-    await send(servers, DEAD, given_up(original), given_up(empty), principal="ingest")
+    await send(servers, DEAD, given_up(original), given_up(empty, offset=8), principal="ingest")
     (before,) = await backlogs(connection(servers), [DEAD])
 
     replayed: list[DeadLetter] = await all_of(replay(connection(servers), DEAD))
@@ -206,6 +210,50 @@ async def test_a_dead_letter_goes_back_once_exactly_as_it_was(servers: Servers) 
     assert (after.letters, after.waiting) == (before.letters, 0)
 
 
+async def test_a_record_that_two_groups_gave_up_is_sent_once_and_all_its_letters_count_as_replayed(
+    servers: Servers,
+) -> None:
+    await all_of(replay(connection(servers), DEAD))
+    lost = event(f"{secrets.token_hex(4)}.jpg")
+    twice = [given_up(lost, group=group) for group in ("annotate", "export")]
+    again_later = given_up(lost, offset=8)
+    await send(servers, DEAD, *twice, again_later, principal="ingest")
+
+    replayed = await all_of(replay(connection(servers), DEAD))
+
+    (after,) = await backlogs(connection(servers), [DEAD])
+    arrived = [record for record in await records_of(servers, DOOR) if record.key == lost.key]
+    assert (len(replayed), len(arrived), after.waiting) == (3, 2, 0)
+
+
+async def test_a_replay_announces_what_it_can_and_names_the_command_for_the_rest(servers: Servers) -> None:
+    """Nothing consumes export's topic here; its service, and no other, is served from memory."""
+    topic, stem = "annostream.export.v1", secrets.token_hex(4)
+    await all_of(replay(connection(servers), dead_letter_topic(topic)))
+    # "b" is known to the service, "c" is not; "a" meets a fault.
+    lost = [replace(event("x"), key=f"projects/{letter}-{stem}/snapshots/v1".encode()) for letter in "abc"]
+    dead = [given_up(one, topic=topic, offset=number) for number, one in enumerate(lost)]
+    await send(servers, dead_letter_topic(topic), *dead)
+    server = Server()
+    server.export.republished = {f"projects/b-{stem}": 5}
+    server.export.broken = {f"projects/a-{stem}"}
+    await server.start()
+    own = servers.data.endpoints.with_name(f"endpoints-{stem}.json")
+    own.write_bytes(orjson.dumps({**server.endpoints, "kafka": servers.endpoints["kafka"]}))
+    try:
+        code, out, err = await run(servers, "dlq", "replay", "export", "--json", endpoints=own)
+    finally:
+        await server.stop()
+        own.unlink()
+
+    told = cast(Any, orjson.loads(out))
+    (failed,) = told["not_announced"]
+    command = f"annostream events republish export --project projects/a-{stem} --endpoints {own}"
+    assert (code, told["replayed"], told["announced_again"]) == (4, 3, 5)
+    assert (failed["project"], failed["reason"], failed["command"]) == (f"projects/a-{stem}", "INTERNAL", command)
+    assert f"`{command}`" in err
+
+
 async def test_dead_letters_are_shown_with_their_reason_without_being_taken(servers: Servers) -> None:
     lost = event(f"{secrets.token_hex(4)}.jpg")
     await send(servers, DEAD, given_up(lost, reason="DAMAGED_IMAGE"), principal="ingest")
@@ -218,7 +266,7 @@ async def test_dead_letters_are_shown_with_their_reason_without_being_taken(serv
 
 async def test_the_command_shows_and_replays_dead_letters_and_prints_events(servers: Servers) -> None:
     lost = event(f"{secrets.token_hex(4)}.jpg")
-    await send(servers, DEAD, given_up(lost), principal="ingest")
+    await send(servers, DEAD, given_up(lost, offset=9), principal="ingest")
 
     _, shown, _ = await run(servers, "dlq", "show", "ingest.requests", "--waiting", "--json")
     code, replayed, err = await run(servers, "dlq", "replay", "ingest.requests", "--json")

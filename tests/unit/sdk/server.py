@@ -213,6 +213,8 @@ class Exporting(export_service_pb2_grpc.ExportServiceServicer):
         self.false_digest = False
         self.watches = 0
         self.requests: list[Any] = []
+        self.republished: dict[str, int] = {}
+        self.broken: set[str] = set()
 
     async def CreateSnapshot(
         self, request: export_api.CreateSnapshotRequest, context: Context
@@ -263,6 +265,15 @@ class Exporting(export_service_pb2_grpc.ExportServiceServicer):
             records_read=2, records_total=2, digest_before="d1", digest_after="d2" if self.false_digest else "d1",
             records_skipped=3 if self.false_digest else 0,
         )  # fmt: skip
+
+    async def RepublishEvents(
+        self, request: export_api.RepublishEventsRequest, context: Context
+    ) -> export_api.RepublishEventsResponse:
+        if request.project in self.broken:
+            await context.abort(grpc.StatusCode.INTERNAL, "a bug")
+        if request.project not in self.republished:
+            await refuse(context, grpc.StatusCode.NOT_FOUND, "PROJECT_NOT_FOUND", "There is no such project.")
+        return export_api.RepublishEventsResponse(announced=self.republished[request.project])
 
     def _url(self, name: str) -> export_api.GetExportUrlsResponse.FileUrl:
         content = self.files[name]

@@ -94,14 +94,14 @@ function signUp({ state, body }: Call): Answer {
   const account = { name: `users/${login}`, login, displayName: (body["displayName"] as string) || login, role: "ROLE_OWNER" as const };
   state.accounts.set(login, { account, password: body["password"] as string });
   state.me = account;
-  return session(state);
+  return { account };
 }
 
 function logIn({ state, body }: Call): Answer {
   const known = state.accounts.get(body["login"] as string);
   if (known?.password !== body["password"]) throw new Refusal(401, "WRONG_CREDENTIALS");
   state.me = known!.account;
-  return session(state);
+  return { account: state.me };
 }
 
 function counts(state: FakeState, project: string): Record<string, string> {

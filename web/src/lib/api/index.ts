@@ -40,11 +40,12 @@ export class Api {
 
   signUpPolicy = async (): Promise<SignUpPolicy> => took(await this.#client.GET("/api/v1/auth/signUpPolicy", {}));
 
-  signUp = async (body: { login: string; password: string; displayName?: string; invitation?: string }): Promise<Session> =>
-    took(await this.#client.POST("/api/v1/auth:signUp", { body }));
+  /** Logs in at once. */
+  signUp = async (body: { login: string; password: string; displayName?: string; invitation?: string }): Promise<void> =>
+    void took(await this.#client.POST("/api/v1/auth:signUp", { body }));
 
-  logIn = async (login: string, password: string): Promise<Session> =>
-    took(await this.#client.POST("/api/v1/auth:logIn", { body: { login, password } }));
+  logIn = async (login: string, password: string): Promise<void> =>
+    void took(await this.#client.POST("/api/v1/auth:logIn", { body: { login, password } }));
 
   logOut = async (): Promise<void> => void (await this.#client.POST("/api/v1/auth:logOut", { body: {} }));
 

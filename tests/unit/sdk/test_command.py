@@ -240,6 +240,28 @@ async def test_an_export_takes_a_snapshot_and_lands_in_the_folder(run: Run, serv
     assert (first.format, first.images, last.images) == (1, 2, 1)
 
 
+@pytest.mark.parametrize(
+    ("output", "reason", "told"),
+    [
+        ("/dev/null", "OUTPUT_NOT_A_FOLDER", "/dev/null is a file"),
+        ("/dev/null/x/y", "OUTPUT_NOT_A_FOLDER", "/dev/null is a file"),
+        ("/proc/x/y", "OUTPUT_NOT_WRITABLE", "/proc/x/y cannot be written"),
+    ],
+)
+async def test_an_output_that_cannot_be_is_refused_before_the_export_is_asked_for(
+    run: Run, server: Server, output: str, reason: str, told: str
+) -> None:
+    await run("projects", "create", "cats", "--labels", "순이")
+
+    made = await run("exports", "create", "--project", "cats", "--format", "coco", "--output", output, "--json")
+    fetched = await run("exports", "download", "projects/p1/exports/e1", "--output", output, "--json")
+
+    for refused in (made, fetched):
+        assert (refused.code, cast(Any, refused.document)["error"]["reason"]) == (1, reason)
+        assert told in refused.err
+    assert server.export.requests == []
+
+
 async def test_a_rebuild_prints_both_digests_and_exits_1_when_they_differ(run: Run, server: Server) -> None:
     same = await run("rebuild", "export", "--json")
     server.export.false_digest = True

@@ -1,5 +1,6 @@
 """`annostream exports`: a snapshot in a format that trainers use, on disk."""
 
+import tempfile
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -58,7 +59,7 @@ async def create(
     force: Annotated[bool, typer.Option("--force", help="Write to a folder that is not empty.")] = False,
 ) -> None:
     """Export a project's completed tasks and download the result, checked and unpacked, to a folder."""
-    _refuse_full(output, force=force)
+    _check_output(output, force=force)
     async with session.client() as client:
         with Ticker(session.progress) as ticker:
             name = await _snapshot(client, project, snapshot, ticker)
@@ -115,7 +116,7 @@ async def download(
     force: Annotated[bool, typer.Option("--force", help="Write to a folder that is not empty.")] = False,
 ) -> None:
     """Download an export that was made before."""
-    _refuse_full(output, force=force)
+    _check_output(output, force=force)
     async with session.client() as client:
         with Ticker(session.progress) as ticker:
             found = await client.exports.wait(export)
@@ -151,10 +152,23 @@ async def _download(client: aio.Client, export: Export, output: Path, ticker: Ti
     await client.exports.download(export, output, on_bytes=hear)
 
 
+def _check_output(folder: Path, *, force: bool) -> None:
+    """Before anything is asked for. Raises AnnostreamError: OUTPUT_NOT_A_FOLDER, …_NOT_WRITABLE, …_NOT_EMPTY."""
+    try:
+        there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+        if not there.is_dir():
+            raise AnnostreamError("OUTPUT_NOT_A_FOLDER", f"{there} is a file: name a folder with --output.")
+        # The permission bits alone do not tell: a file system may be read-only.
+        with tempfile.TemporaryFile(dir=there):
+            _refuse_full(folder, force=force)
+    except OSError as error:
+        raise AnnostreamError(
+            "OUTPUT_NOT_WRITABLE", f"{folder} cannot be written ({error.strerror}): name another folder with --output."
+        ) from error
+
+
 def _refuse_full(folder: Path, *, force: bool) -> None:
     """Files of an older export among new ones would be read as part of it."""
-    if folder.exists() and not folder.is_dir():
-        raise AnnostreamError("OUTPUT_NOT_A_FOLDER", f"{folder} is a file: name a folder with --output.")
     if not force and folder.is_dir() and any(folder.iterdir()):
         raise AnnostreamError(
             "OUTPUT_NOT_EMPTY", f"{folder} is not empty: name another folder, or write to it all the same with --force."

@@ -143,6 +143,14 @@ async def test_a_principal_without_the_right_hears_what_was_refused(servers: Ser
     assert refused.value.reason == "KAFKA_REFUSED"
 
 
+async def test_the_command_says_that_the_embedded_kafka_has_its_topics_already(servers: Servers) -> None:
+    code, _, err = await run(servers, "topics", "apply", "--partitions", "13")
+
+    assert code == 1
+    assert "this principal may not" in err
+    assert "`annostream up` makes its topics at each start" in err
+
+
 async def test_a_wrong_password_is_told_as_such(servers: Servers) -> None:
     with pytest.raises(AnnostreamError, match="No Kafka that lets client in") as refused:
         await backlogs(replace(connection(servers), password="wrong"), [DEAD])
@@ -151,7 +159,7 @@ async def test_a_wrong_password_is_told_as_such(servers: Servers) -> None:
 
 
 async def test_a_missing_topic_names_the_command_that_makes_it(servers: Servers) -> None:
-    with pytest.raises(AnnostreamError, match="annostream topics apply") as refused:
+    with pytest.raises(AnnostreamError, match=r"annostream up.*annostream topics apply") as refused:
         await all_of(tail(connection(servers), "annostream.nowhere.v1", from_beginning=True, follow=False))
 
     assert refused.value.reason == "TOPIC_NOT_FOUND"

@@ -40,7 +40,8 @@ async def apply_topics(
     """Create the topics that are missing and correct the settings of the others. Safe to repeat.
 
     ANNOSTREAM_KAFKA_BOOTSTRAP_SERVERS, …_SECURITY_PROTOCOL, …_SASL_MECHANISM, …_USERNAME and …_PASSWORD win over what
-    endpoints.json says. The principal needs the right to create and alter topics.
+    endpoints.json says. The principal needs the right to create and alter topics. That of endpoints.json lacks it: the
+    embedded Kafka needs no apply, `annostream up` does it at each start.
     """
     changes = await topics.apply(
         _connection(session, bootstrap_servers), partitions=partitions, replication_factor=replication_factor

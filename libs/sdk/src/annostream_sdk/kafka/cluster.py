@@ -16,8 +16,15 @@ from annostream_sdk.kafka.connection import errors_of, settings_of
 
 _TOPIC_ALREADY_EXISTS = 36
 _DYNAMIC_TOPIC_CONFIG = 1
+# Topic, cluster: this principal may not.
+_NOT_ALLOWED = {29, 31}
 _METADATA_ATTEMPTS = 300
 _METADATA_DELAY_SECONDS = 0.1
+_WITHOUT_THE_RIGHT = (
+    "this principal may not. The embedded Kafka needs nothing: `annostream up` makes its topics at each start. For one "
+    "of your own, name a principal that may create and alter topics by ANNOSTREAM_KAFKA_USERNAME and "
+    "ANNOSTREAM_KAFKA_PASSWORD."
+)
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,8 @@ async def open_cluster(connection: KafkaConnection) -> AsyncIterator[Cluster]:
 
 
 def _refuse(code: int, message: str | None, what: str) -> None:
+    if code in _NOT_ALLOWED:
+        raise AnnostreamError("KAFKA_REFUSED", f"Kafka refused to {what}: {_WITHOUT_THE_RIGHT}")
     if code:
         problem = for_code(code)
         raise AnnostreamError("KAFKA_REFUSED", f"Kafka refused to {what}: {message or problem.description}")

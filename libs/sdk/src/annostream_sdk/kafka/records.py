@@ -74,7 +74,8 @@ class TopicReader:
             if not numbers:
                 raise AnnostreamError(
                     "TOPIC_NOT_FOUND",
-                    f"There is no topic {topic}, or you may not read it. `annostream topics apply` makes our topics.",
+                    f"There is no topic {topic}, or you may not read it. `annostream up` makes our topics in its "
+                    "embedded Kafka at each start; in one of your own, `annostream topics apply` does.",
                     {"topic": topic},
                 )
             found += [TopicPartition(topic, number) for number in sorted(numbers)]

@@ -23,9 +23,10 @@ _HEAD = """# Settings
 Every setting is an environment variable; each limit has its unit in its name. This page is written by
 `python docs/settings_reference.py`, from the code.
 
-The command line finds its server by `ANNOSTREAM_ENDPOINTS` (a path of an endpoints.json), else by
-`ANNOSTREAM_INGEST_ADDRESS`, `ANNOSTREAM_ANNOTATE_ADDRESS`, `ANNOSTREAM_EXPORT_ADDRESS` and `ANNOSTREAM_TOKEN`, else by
-`.annostream/endpoints.json` in the working directory, else by what `annostream login` has kept.
+The command line finds its server by `ANNOSTREAM_ENDPOINTS` (a path of an endpoints.json), else by `endpoints.json` in
+`ANNOSTREAM_DATA_DIR` (where `annostream up` keeps everything; `.annostream` in the working directory), else by what
+`annostream login` has kept. `ANNOSTREAM_INGEST_ADDRESS`, `ANNOSTREAM_ANNOTATE_ADDRESS`, `ANNOSTREAM_EXPORT_ADDRESS` and
+`ANNOSTREAM_TOKEN` win over what is found there, and do without it.
 """
 
 

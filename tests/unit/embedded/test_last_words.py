@@ -35,3 +35,17 @@ def test_the_status_shows_why_a_process_does_not_run() -> None:
     print_status(Status("data", 1, "ready", [process]), console)
 
     assert f"ingest-1: {SENTENCE}" in console.export_text()
+
+
+def test_the_status_of_a_stopped_one_names_the_command_that_starts_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def told(root: Path) -> str:
+        console = Console(record=True, width=40)
+        print_status(Status(str(root), None, "stopped"), console)
+        return console.export_text()
+
+    assert "`annostream up`" in told(tmp_path / ".annostream")
+    assert f"`annostream up --data-dir '{tmp_path}/my data'`" in told(tmp_path / "my data")

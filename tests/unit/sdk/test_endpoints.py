@@ -52,6 +52,24 @@ def test_the_path_given_wins_over_the_environment_and_that_over_the_default(path
     assert find_endpoints(path, {"ANNOSTREAM_ENDPOINTS": str(other)}).token == "t"
 
 
+def test_the_data_directory_of_up_is_where_the_file_is_looked_for(tmp_path: Path, path: Path) -> None:
+    elsewhere = tmp_path / "data"
+    elsewhere.mkdir()
+    (elsewhere / "endpoints.json").write_bytes(orjson.dumps({**DOCUMENT, "token": "elsewhere"}))
+    environment = {"ANNOSTREAM_DATA_DIR": str(elsewhere)}
+
+    assert find_endpoints(environment=environment).token == "elsewhere"
+    assert find_endpoints(environment={**environment, "ANNOSTREAM_ENDPOINTS": str(path)}).token == "t"
+
+
+@pytest.mark.usefixtures("path")
+def test_a_data_directory_on_which_nothing_runs_is_named_and_no_other_annostream_is_taken(tmp_path: Path) -> None:
+    with pytest.raises(AnnostreamError, match=r"there is no .*stopped/endpoints.json") as missing:
+        find_endpoints(environment={"ANNOSTREAM_DATA_DIR": str(tmp_path / "stopped")})
+
+    assert missing.value.reason == "ENDPOINTS_NOT_FOUND"
+
+
 def test_addresses_and_a_token_are_enough_without_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 

@@ -16,11 +16,10 @@ from typing import Annotated
 
 import typer
 
-from annostream_embedded.data_directory import DataDirectory
+from annostream_embedded.data_directory import DEFAULT_DATA_DIR, DataDirectory
 from annostream_embedded.errors import EmbeddedError
 
 DataDir = Annotated[Path, typer.Option("--data-dir", help="Where everything lies.", envvar="ANNOSTREAM_DATA_DIR")]
-DEFAULT_DATA_DIR = Path(".annostream")
 _DOWN_SECONDS = 90.0
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from annostream_embedded.errors import EmbeddedError
 
+DEFAULT_DATA_DIR = Path(".annostream")
+
 
 def write_whole(path: Path, text: str, mode: int = 0o600) -> None:
     """A reader sees the old file or the new one, never a part; nobody else can read a secret, not even shortly."""

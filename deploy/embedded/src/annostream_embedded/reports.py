@@ -1,5 +1,6 @@
 """Status and logs as people read them."""
 
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from annostream_embedded.data_directory import DataDirectory
+from annostream_embedded.data_directory import DEFAULT_DATA_DIR, DataDirectory
 from annostream_embedded.errors import EmbeddedError
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ _TAIL_BYTES = 256 * 1024
 
 def print_status(status: "Status", console: Console) -> None:
     if status.supervisor_pid is None:
-        console.print(f"Nothing runs on {status.data_dir}. Start it with `annostream up`.", highlight=False)
+        start = f"Start it with `{_start_command(status.data_dir)}`."
+        console.print(f"Nothing runs on {status.data_dir}. {start}", markup=False, highlight=False, soft_wrap=True)
         return
     processes = Table("process", "pid", "state", "up", "restarts", "memory")
     for one in status.processes:
@@ -42,6 +44,12 @@ def print_status(status: "Status", console: Console) -> None:
             console.print(f"{one.name}: {one.last_words}", style="red", markup=False, highlight=False, soft_wrap=True)
     for problem in status.problems:
         console.print(f"problem: {problem}", style="red", highlight=False)
+
+
+def _start_command(data_dir: str) -> str:
+    if Path(data_dir) == DEFAULT_DATA_DIR.absolute():
+        return "annostream up"
+    return shlex.join(["annostream", "up", "--data-dir", data_dir])
 
 
 def _duration(seconds: float) -> str:

@@ -15,7 +15,7 @@ from annostream_sdk.gateway import Gateway
 from annostream_sdk.stored_login import StoredLogin, find_login
 
 SERVICES = ("ingest", "annotate", "export")
-DEFAULT_PATH = Path(".annostream/endpoints.json")
+DEFAULT_DATA_DIR = ".annostream"
 
 
 @dataclass(frozen=True)
@@ -44,22 +44,24 @@ class Endpoints:
 
 
 def find_endpoints(path: str | Path | None = None, environment: Mapping[str, str] = os.environ) -> Endpoints:
-    """The path given, else ANNOSTREAM_ENDPOINTS, else addresses in the environment, else ./.annostream/endpoints.json,
-    else what `annostream login` has kept.
+    """The path given, else ANNOSTREAM_ENDPOINTS, else endpoints.json in ANNOSTREAM_DATA_DIR or else in
+    ./.annostream, else addresses in the environment, else what `annostream login` has kept.
 
     ANNOSTREAM_<SERVICE>_ADDRESS, ANNOSTREAM_TOKEN and ANNOSTREAM_KAFKA_* win over the same things found otherwise.
     Raises AnnostreamError: ENDPOINTS_NOT_FOUND, INVALID_ENDPOINTS, INVALID_LOGIN_FILE, and what the gateway refuses
     (API_TOKEN_INVALID: log in again).
     """
     named = path or environment.get("ANNOSTREAM_ENDPOINTS")
+    data_dir = environment.get("ANNOSTREAM_DATA_DIR")
+    default = Path(data_dir or DEFAULT_DATA_DIR) / "endpoints.json"
     addresses = _addresses(environment)
-    login = None if named or addresses or DEFAULT_PATH.exists() else find_login(environment)
-    if named is None and addresses and not DEFAULT_PATH.exists():
+    login = None if named or data_dir or addresses or default.exists() else find_login(environment)
+    if named is None and addresses and not default.exists():
         found = Endpoints(grpc={})
     elif login:
         found = _logged_in(login)
     else:
-        found = read_endpoints(Path(named or DEFAULT_PATH))
+        found = read_endpoints(Path(named or default))
     token = environment.get("ANNOSTREAM_TOKEN")
     return Endpoints(
         grpc={**found.grpc, **addresses},

@@ -184,7 +184,7 @@ class Client:
 
     @classmethod
     def from_endpoints(cls, path: str | Path | None = None, limits: Limits | None = None) -> Self:
-        """The endpoints.json given; else ANNOSTREAM_ENDPOINTS, ANNOSTREAM_*_ADDRESS, ./.annostream/endpoints.json.
+        """The endpoints.json given; else what annostream_sdk.endpoints.find_endpoints finds.
 
         Raises AnnostreamError: ENDPOINTS_NOT_FOUND, INVALID_ENDPOINTS.
         """

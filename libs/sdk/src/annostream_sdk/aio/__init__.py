@@ -41,8 +41,8 @@ class Client:
 
     @classmethod
     def from_endpoints(cls, path: str | Path | None = None, limits: Limits | None = None) -> Self:
-        """The endpoints.json given; else ANNOSTREAM_ENDPOINTS, ANNOSTREAM_*_ADDRESS, ./.annostream/endpoints.json,
-        the log-in that `annostream login` has kept.
+        """The endpoints.json given; else ANNOSTREAM_ENDPOINTS, endpoints.json in ANNOSTREAM_DATA_DIR or ./.annostream,
+        ANNOSTREAM_*_ADDRESS, the log-in that `annostream login` has kept.
 
         Raises AnnostreamError: ENDPOINTS_NOT_FOUND, INVALID_ENDPOINTS.
         """

@@ -31,7 +31,7 @@ EndpointsOption = Annotated[
     typer.Option(
         "--endpoints",
         help="The endpoints.json of the Annostream to talk to; else $ANNOSTREAM_ENDPOINTS, else "
-        "./.annostream/endpoints.json, else what `annostream login` has kept.",
+        "endpoints.json in $ANNOSTREAM_DATA_DIR or ./.annostream, else what `annostream login` has kept.",
         show_default=False,
     ),
 ]

@@ -1,12 +1,17 @@
 """Ports follow from the first one, and never meet."""
 
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from annostream_embedded import endpoints, stack
+from annostream_embedded.commands import register
 from annostream_embedded.data_directory import DataDirectory
 from annostream_embedded.errors import EmbeddedError
 from annostream_embedded.ports import DEFAULT_FIRST_PORT, DEFAULT_HTTP_PORT, SERVER_PORTS, Ports, choose, is_free
@@ -22,6 +27,37 @@ def test_no_two_processes_share_a_port(first: int, replicas: int) -> None:
 @given(replicas=st.integers(1, 39))
 def test_one_replica_more_moves_none_of_the_others(replicas: int) -> None:
     assert set(Ports(7401, replicas).all()) < set(Ports(7401, replicas + 1).all())
+
+
+@pytest.mark.parametrize("detach", [[], ["--detach"]])
+def test_a_first_start_that_is_refused_for_a_port_leaves_no_directory_behind(tmp_path: Path, detach: list[str]) -> None:
+    app = commands()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        first = taken.getsockname()[1] - SERVER_PORTS.index("kafka") - 9
+        taken.listen()
+        refused = CliRunner().invoke(
+            app, ["up", "--data-dir", str(tmp_path / "new"), "--ports-from", str(first), *detach]
+        )
+    assert refused.exit_code == 1
+    assert "is in use" in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_runs_in_the_background_is_not_said_to_stop_by_ctrl_c(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def come_up(_data: DataDirectory, _supervisor: object, *, show: Callable[[str], None]) -> None:
+        for line in ("Annostream is up after 1.0 s:", endpoints.HOW_TO_STOP, "Open http://x"):
+            show(line)
+
+    monkeypatch.setattr(stack, "launch", lambda *_: None)
+    monkeypatch.setattr(stack, "wait_until_up", come_up)
+    app = commands()
+    told = CliRunner().invoke(app, ["up", "--detach", "--data-dir", str(tmp_path)]).stdout
+    assert "Ctrl-C" not in told
+    assert told.splitlines()[:2] == ["Annostream is up after 1.0 s:", "Open http://x"]
+    assert "It runs in the background" in told
 
 
 def test_the_default_ports_are_those_of_the_documentation() -> None:
@@ -74,3 +110,9 @@ def test_picked_ports_are_found_again_while_they_are_free(tmp_path: Path) -> Non
 def test_a_range_beyond_the_last_port_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EmbeddedError, match="--ports-from 65500"):
         choose(DataDirectory.at(tmp_path), 65_500, 1)
+
+
+def commands() -> typer.Typer:
+    app = typer.Typer()
+    register(app)
+    return app

@@ -57,6 +57,7 @@ def up(  # noqa: PLR0917  # typer reads the options from the signature
 
     data = DataDirectory.at(data_dir)
     with _errors_in_words():
+        _check_ports(data, ports_from, replicas)
         if detach:
             _detach(data, ports_from, replicas, services)
             return
@@ -65,15 +66,27 @@ def up(  # noqa: PLR0917  # typer reads the options from the signature
         asyncio.run(Supervisor(request, settings, progress_for(Console())).run())
 
 
+def _check_ports(data: DataDirectory, ports_from: int | None, replicas: int) -> None:
+    """Before a first start makes anything: one that is refused leaves no directory behind."""
+    from annostream_embedded import ports
+
+    if ports_from != 0 and not data.root.exists():
+        ports.choose(data, ports_from, replicas)
+
+
 def _detach(data: DataDirectory, ports_from: int | None, replicas: int, services: bool) -> None:
-    from annostream_embedded import stack
+    from annostream_embedded import endpoints, stack
+
+    def show(line: str) -> None:
+        if line != endpoints.HOW_TO_STOP:  # Here, another command stops it.
+            print(line, flush=True)
 
     data.check_not_held()
     arguments = ["--replicas", str(replicas)]
     arguments += [] if ports_from is None else ["--ports-from", str(ports_from)]
     arguments += [] if services else ["--no-services"]
     supervisor = stack.launch(data, arguments, {})
-    stack.wait_until_up(data, supervisor, show=lambda line: print(line, flush=True))
+    stack.wait_until_up(data, supervisor, show=show)
     print("It runs in the background: `annostream status`, `annostream logs`, `annostream down`.")
 
 

@@ -13,6 +13,7 @@ from annostream_embedded.services import addresses
 from annostream_embedded.settings import SERVICES, Settings
 
 OWNER = "users/owner"
+HOW_TO_STOP = "Ctrl-C stops it; the data stays."
 
 
 def write(data: DataDirectory, plan: Plan, settings: Settings) -> None:
@@ -58,6 +59,6 @@ def describe(data: DataDirectory, plan: Plan, seconds: float) -> str:
     rows.append(("S3", plan.s3.endpoint()["endpoint_url"]))
     rows.append(("endpoints", str(data.endpoints)))
     lines = [f"Annostream is up after {seconds:.1f} s:", *(f"  {name:<10} {value}" for name, value in rows)]
-    lines.append("Ctrl-C stops it; the data stays.")
+    lines.append(HOW_TO_STOP)
     # Last, where the eye is, and where a terminal makes it a link.
     return "\n".join([*lines, f"Open {plan.http}"] if plan.http else lines)

@@ -30,6 +30,16 @@ async def test_a_project_is_created_listed_and_shown_by_its_display_name(run: Ru
     assert cast(Any, shown.document)["task_counts"] == {"open": 2}
 
 
+async def test_a_second_project_of_one_name_is_made_with_a_hint_at_the_first(run: Run) -> None:
+    first = await run("projects", "create", "cats", "--labels", "순이")
+    other = await run("projects", "create", "dogs", "--labels", "순이")
+    second = await run("projects", "create", "cats", "--labels", "순이", "--json")
+
+    assert (first.err, other.err) == ("", "")
+    assert (second.code, cast(Any, second.document)["name"]) == (0, "projects/p3")
+    assert "cats is the name of projects/p1, too: call the new one projects/p3" in second.err
+
+
 async def test_the_first_ten_labels_get_the_digits_as_keys(run: Run) -> None:
     names = [f"고양이 {number}" for number in range(12)]
     for kind in ([], ["--polygons"]):
@@ -126,6 +136,16 @@ async def test_ingest_sums_up_and_exits_4_when_something_was_rejected(run: Run, 
     assert document["rejections"] == [
         {"path": "notes.txt", "reason": "UNSUPPORTED_TYPE", "message": "This is no image."}
     ]
+
+
+async def test_an_ingest_that_is_refused_before_the_first_answer_prints_no_sum(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"a")
+
+    plain = await run("assets", "ingest", tmp_path / "a.jpg", "--project", "nope")
+    as_json = await run("assets", "ingest", tmp_path / "a.jpg", "--project", "nope", "--json")
+
+    assert (plain.code, plain.out) == (1, "")
+    assert cast(Any, as_json.document)["error"]["reason"] == "PROJECT_NOT_FOUND"
 
 
 async def test_ctrl_c_keeps_what_was_acknowledged_prints_the_sum_and_exits_130(

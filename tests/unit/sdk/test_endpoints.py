@@ -95,8 +95,18 @@ def test_without_any_the_error_says_what_to_do(tmp_path: Path, monkeypatch: pyte
     assert missing.value.reason == "ENDPOINTS_NOT_FOUND"
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"grpc": 3}', b'{"grpc": {}, "kafka": {"username": "x"}}'])
-def test_a_file_that_is_no_endpoints_json_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "it is not JSON."),
+        (b"root:x:0", "it is not JSON."),
+        (b"{}", "it has no 'grpc'."),
+        (b"[]", "its JSON has another form."),
+        (b'{"grpc": 3}', "its JSON has another form."),
+        (b'{"grpc": {}, "kafka": {"username": "x"}}', "its JSON has another form."),
+    ],
+)
+def test_a_file_that_is_no_endpoints_json_is_refused_by_name(tmp_path: Path, content: bytes, told: str) -> None:
     path = tmp_path / "endpoints.json"
     path.write_bytes(content)
 
@@ -104,7 +114,7 @@ def test_a_file_that_is_no_endpoints_json_is_refused_by_name(tmp_path: Path, con
         read_endpoints(path)
 
     assert refused.value.reason == "INVALID_ENDPOINTS"
-    assert str(path) in str(refused.value)
+    assert str(refused.value).startswith(f"{path} is no endpoints.json as `annostream up` writes it: {told}")
 
 
 def test_kafka_settings_of_the_environment_win_field_by_field_for_the_same_servers() -> None:

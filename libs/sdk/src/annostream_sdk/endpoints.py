@@ -96,10 +96,20 @@ def read_endpoints(path: Path) -> Endpoints:
     except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise AnnostreamError(
             "INVALID_ENDPOINTS",
-            f"{path} is no endpoints.json as `annostream up` writes it ({error!r}). Name the right one with "
-            "--endpoints.",
+            f"{path} is no endpoints.json as `annostream up` writes it: {_what_is_wrong(error)}. Name the "
+            "right one with --endpoints.",
             {"path": str(path)},
         ) from error
+
+
+def _what_is_wrong(error: Exception) -> str:
+    match error:
+        case orjson.JSONDecodeError():
+            return "it is not JSON"
+        case KeyError():
+            return f"it has no {error.args[0]!r}"
+        case _:
+            return "its JSON has another form"
 
 
 def kafka_from_environment(

@@ -48,7 +48,7 @@ async def ingest(
     server goes away, what it has not acknowledged is sent again as soon as it is back.
     """
     summary = IngestSummary()
-    interrupted = False
+    interrupted = refused = False
     async with session.client(Limits(retry_seconds=wait_seconds)) as client:
         with Ticker(session.progress) as ticker:
 
@@ -62,11 +62,13 @@ async def ingest(
             except asyncio.CancelledError:
                 interrupted = True
             except AnnostreamError as error:
+                refused = True
                 if error.reason in NOT_THERE and summary.total:
                     session.remark(_TAKEN_UP)
                 raise
             finally:
-                _report(session, summary)
+                if summary.total or not refused:
+                    _report(session, summary)
     if interrupted:
         session.remark(f"Interrupted. {_TAKEN_UP}")
         return Exit.INTERRUPTED

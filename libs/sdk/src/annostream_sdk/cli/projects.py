@@ -1,5 +1,6 @@
 """`annostream projects`: what is labelled together, and with which labels."""
 
+import unicodedata
 from typing import Annotated
 
 import typer
@@ -36,8 +37,14 @@ async def create(
     keyed = [Label(name=name, hotkey=_HOTKEYS[place : place + 1]) for place, name in enumerate(names)]
     schema = polygon_schema(keyed) if polygons else box_schema(keyed)
     async with session.client() as client:
+        namesakes = [one.name async for one in client.projects.list(display_name=unicodedata.normalize("NFC", name))]
         project = await client.projects.create(
             name, label_schema=schema, annotations_per_task=annotations_per_task, keep_location=keep_location
+        )
+    if name and namesakes:
+        session.remark(
+            f"{name} is the name of {', '.join(sorted(namesakes))}, too: call the new one "
+            f"{project.name} in other commands."
         )
     if session.as_json:
         session.print_json(message_json(project))

@@ -62,7 +62,18 @@ def test_no_token_is_the_first_page() -> None:
 
 
 @pytest.mark.parametrize(
-    "token", ["x", "가", encode_token(["a"])[:-1], "e30", "W251bGxd", "W1tdXQ", "W1sxXV0", encode_token([1 << 63])]
+    "token",
+    [
+        "x",
+        "가",
+        encode_token(["a"])[:-1],
+        "e30",
+        "W251bGxd",
+        "W1tdXQ",
+        "W1sxXV0",
+        encode_token([1 << 63]),
+        encode_token([True, "a"]),
+    ],
 )
 def test_a_token_that_is_none_of_ours_is_refused(token: str) -> None:
     with pytest.raises(InvalidArgument, match="INVALID_PAGE_TOKEN"):

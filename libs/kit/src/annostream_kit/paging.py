@@ -103,6 +103,8 @@ def decode_token(token: str) -> list[str | int | float] | None:
         raise _invalid(token) from error
     if not isinstance(key, list) or not all(isinstance(part, str | int | float) for part in key):
         raise _invalid(token)
+    if any(isinstance(part, bool) for part in key):  # Which Python counts among the integers.
+        raise _invalid(token)
     if any(isinstance(part, int) and abs(part) >= _MAX_INTEGER for part in key):
         raise _invalid(token)
     return key

@@ -73,7 +73,7 @@ def strings(column: Column) -> pa.StringArray:
 
 
 def times(column: Column) -> pa.StringArray:
-    """`"2026-11-23T09:43:29.5Z"` of a moment in UTC; null stays null."""
+    """`"2026-11-23T09:43:29.500000Z"` of a moment in UTC, `…:29Z` of a whole second; null stays null."""
     text = pc.cast(pc.cast(column, pa.timestamp("us")), pa.string())
     text = pc.replace_substring(pc.replace_substring(text, " ", "T"), ".000000", "")
     found: pa.StringArray = pc.binary_join_element_wise('"', text, 'Z"', "")

@@ -11,14 +11,25 @@ from annostream_ingest.outbound.mongo_assets import MongoAssets
 from annostream_ingest.outbound.mongo_blobs import MongoBlobs
 from annostream_ingest.outbound.mongo_projects import MongoProjects
 from annostream_ingest.outbound.mongo_rejections import MongoRejections
-from annostream_ingest.outbound.s3 import S3Objects
+from annostream_ingest.outbound.mongo_uploads import MongoUploads
+from annostream_ingest.outbound.s3 import S3Objects, S3Uploads
 from annostream_ingest.outbound.schema import INDEXES, MIGRATIONS
-from annostream_ingest.ports import AssetStore, BlobStore, ObjectStore, ProjectStore, RejectionStore
+from annostream_ingest.ports import (
+    AssetStore,
+    BlobStore,
+    ObjectStore,
+    ProjectStore,
+    RejectionStore,
+    UploadBucket,
+    UploadStore,
+)
+from annostream_kit.direct_uploads import DirectUploads
 from annostream_kit.mongo import Database, connect, ensure_indexes, migrate
 from annostream_kit.objects import Objects
 from annostream_kit.settings import ServiceSettings
 from tests.conftest import SettingsFactory
 from tests.fakes.ingest import FakeAssets, FakeBlobs, FakeObjects, FakeProjects, FakeRejections
+from tests.fakes.ingest_uploads import FakeUploadBucket, FakeUploads
 
 GRACE, TAKE_OVER = timedelta(hours=24), timedelta(minutes=15)
 
@@ -64,3 +75,16 @@ def objects(request: pytest.FixtureRequest) -> ObjectStore:
         return FakeObjects()
     settings: ServiceSettings = request.getfixturevalue("service_settings")("ingest")
     return S3Objects(Objects(settings))
+
+
+@pytest.fixture(params=["fake", "mongodb"])
+def uploads(request: pytest.FixtureRequest) -> UploadStore:
+    return FakeUploads() if request.param == "fake" else MongoUploads(request.getfixturevalue("database"))
+
+
+@pytest.fixture(params=["fake", "s3"])
+def bucket(request: pytest.FixtureRequest) -> UploadBucket:
+    if request.param == "fake":
+        return FakeUploadBucket(FakeObjects())
+    settings: ServiceSettings = request.getfixturevalue("service_settings")("ingest")
+    return S3Uploads(Objects(settings), DirectUploads(settings))

@@ -10,6 +10,7 @@ from annostream_ingest.domain.project import Project
 from annostream_ingest.use_cases.intake import Acknowledged, Intake, IntakeLimits
 from annostream_ingest.use_cases.projects import Projects
 from annostream_ingest.use_cases.removal import TAKE_OVER_SECONDS, Eraser, Removal, Sweeper
+from annostream_ingest.use_cases.upload_sweep import UploadSweep
 from tests.fakes.ingest import (
     Bytes,
     Clock,
@@ -21,6 +22,7 @@ from tests.fakes.ingest import (
     FakeProjects,
     FakeRejections,
 )
+from tests.fakes.ingest_uploads import FakeRoom, FakeUploadBucket, FakeUploads
 
 PHOTO = b"a photo of Yumi"
 
@@ -41,9 +43,12 @@ class Made:
     annotate: FakeAnnotate = field(default_factory=FakeAnnotate)
     objects: FakeObjects = field(default_factory=FakeObjects)
     inspector: FakeInspector = field(default_factory=FakeInspector)
+    uploads: FakeUploads = field(default_factory=FakeUploads)
+    room: FakeRoom = field(default_factory=FakeRoom)
     woken: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.bucket = FakeUploadBucket(self.objects)
         self.projects.rows["cats"] = Project("cats", active=True, keep_location=False, revision=1)
         self.eraser = Eraser(self.assets, self.blobs, self.objects, self.clock, self.clock.monotonic)
         self.removal = Removal(self.assets, self.eraser, clock=self.clock, wake=self.wake)
@@ -52,6 +57,7 @@ class Made:
             self.blobs,
             self.rejections,
             self.eraser,
+            UploadSweep(self.uploads, self.bucket, self.clock),
             clock=self.clock,
             rejection_retention=timedelta(days=30),
             interval_seconds=1,

@@ -14,6 +14,7 @@ from annostream_ingest.inbound.grpc_api import IngestApi
 from annostream_ingest.ports import Announcer
 from annostream_ingest.use_cases.catalogue import Catalogue
 from annostream_ingest.use_cases.projects import Projects
+from annostream_ingest.use_cases.uploads import Uploads
 from tests.unit.ingest.making import Made
 
 MAX_PAGE_BYTES = 1_400_000
@@ -36,6 +37,7 @@ def ingest(made: Made) -> IngestApi:
     return IngestApi(
         cast(Door, None),
         cast(AssetStream, None),
+        uploads=cast(Uploads, None),
         projects=cast(Projects, None),
         catalogue=Catalogue(made.assets, made.objects),
         removal=made.removal,

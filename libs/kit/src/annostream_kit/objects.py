@@ -72,44 +72,14 @@ class Objects:
         self.bucket = settings.s3_bucket
         self._lifetime = settings.url_lifetime_seconds
         self._settings = settings
-        self._store = S3Store(
-            settings.s3_bucket,
-            endpoint=settings.s3_endpoint_url or None,
-            region=settings.s3_region,
-            access_key_id=settings.s3_access_key,
-            secret_access_key=settings.s3_secret_key,
-            virtual_hosted_style_request=False,
-            client_options={
-                "allow_http": True,
-                "timeout": timedelta(seconds=60),
-                "connect_timeout": timedelta(seconds=3),
-            },
-            retry_config={
-                "max_retries": 6,
-                "retry_timeout": timedelta(seconds=10),
-                "backoff": {
-                    "base": 2,
-                    "init_backoff": timedelta(milliseconds=100),
-                    "max_backoff": timedelta(seconds=2),
-                },
-            },
-        )
+        self._store = _store(settings, settings.s3_endpoint_url)
+        public = settings.s3_public_endpoint_url
+        # The signature covers the host: a link for another address is made for it.
+        self._linking = _store(settings, public) if public else self._store
 
     @cached_property
     def _presigner(self) -> S3Client:
-        # A service that presigns nothing this way, and each start, is spared half a second of CPU.
-        import boto3  # noqa: PLC0415
-        from botocore.config import Config  # noqa: PLC0415
-
-        return boto3.client(
-            "s3",
-            endpoint_url=self._settings.s3_endpoint_url or None,
-            region_name=self._settings.s3_region,
-            aws_access_key_id=self._settings.s3_access_key,
-            aws_secret_access_key=self._settings.s3_secret_key,
-            # Without this, custom endpoints get presigned links of signature version 2.
-            config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
-        )
+        return s3_client(self._settings, public_endpoint_url(self._settings))
 
     def uri(self, key: str) -> str:
         return f"s3://{self.bucket}/{key}"
@@ -149,12 +119,13 @@ class Objects:
         answer = await _away(obstore.get_async(self._store, key))
         return bytes(await _away(answer.bytes_async()))
 
-    async def stream(self, key: str) -> AsyncIterator[bytes]:
+    async def stream(self, key: str, *, size_bytes: int | None = None) -> AsyncIterator[bytes]:
         """The object in chunks of at most 8 MiB; raises ObjectMissingError.
 
         One request a range: a reader may take its time, and a server that dies in between costs one range.
+        size_bytes: of one who has asked for it already.
         """
-        size = await self.size_of(key)
+        size = await self.size_of(key) if size_bytes is None else size_bytes
         if size is None:
             raise ObjectMissingError(f"There is no object {key}.")
         for start in range(0, size, _RANGE_BYTES):
@@ -191,7 +162,7 @@ class Objects:
     async def presigned_gets(self, keys: Sequence[str]) -> Sequence[str]:
         """A link to each for `url_lifetime_seconds`, hundreds at a time; no call is made."""
         lifetime = timedelta(seconds=self._lifetime)
-        return await _away(obstore.sign_async(self._store, "GET", [*keys], lifetime)) if keys else ()
+        return await _away(obstore.sign_async(self._linking, "GET", [*keys], lifetime)) if keys else ()
 
     def presigned_get(self, key: str, *, media_type: str = "", file_name: str = "") -> str:
         """A link for `url_lifetime_seconds`; no call is made."""
@@ -202,6 +173,60 @@ class Objects:
             parameters["ResponseContentDisposition"] = _disposition(file_name)
         url: str = self._presigner.generate_presigned_url("get_object", Params=parameters, ExpiresIn=self._lifetime)
         return url
+
+
+def public_endpoint_url(settings: ServiceSettings) -> str:
+    return settings.s3_public_endpoint_url or settings.s3_endpoint_url
+
+
+def s3_client(settings: ServiceSettings, endpoint_url: str) -> S3Client:
+    """boto3's, for what obstore has not."""
+    # A service that never needs it, and each start, is spared half a second of CPU.
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
+    # A session of its own: boto3's common one is not made safely by two threads at once.
+    return boto3.session.Session().client(
+        "s3",
+        endpoint_url=endpoint_url or None,
+        region_name=settings.s3_region,
+        aws_access_key_id=settings.s3_access_key,
+        aws_secret_access_key=settings.s3_secret_key,
+        config=Config(
+            # Without this, custom endpoints get presigned links of signature version 2.
+            signature_version="s3v4",
+            s3={"addressing_style": "path"},
+            connect_timeout=3,
+            read_timeout=60,
+            # A link must not ask its user for a checksum that no browser sends.
+            request_checksum_calculation="when_required",
+        ),
+    )
+
+
+def _store(settings: ServiceSettings, endpoint_url: str) -> S3Store:
+    return S3Store(
+        settings.s3_bucket,
+        endpoint=endpoint_url or None,
+        region=settings.s3_region,
+        access_key_id=settings.s3_access_key,
+        secret_access_key=settings.s3_secret_key,
+        virtual_hosted_style_request=False,
+        client_options={
+            "allow_http": True,
+            "timeout": timedelta(seconds=60),
+            "connect_timeout": timedelta(seconds=3),
+        },
+        retry_config={
+            "max_retries": 6,
+            "retry_timeout": timedelta(seconds=10),
+            "backoff": {
+                "base": 2,
+                "init_backoff": timedelta(milliseconds=100),
+                "max_backoff": timedelta(seconds=2),
+            },
+        },
+    )
 
 
 def _attributes(media_type: str) -> dict[str, str] | None:

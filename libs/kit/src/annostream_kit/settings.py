@@ -39,6 +39,8 @@ class ServiceSettings(BaseSettings):
 
     s3_endpoint_url: str = ""
     """empty: AWS"""
+    s3_public_endpoint_url: str = ""
+    """what presigned links begin with, where browsers and clients reach S3 by another address; empty: the same"""
     s3_region: str = "us-east-1"
     s3_access_key: str = ""
     s3_secret_key: str = Field(default="", repr=False)

@@ -22,17 +22,22 @@ from annostream_ingest.outbound.mongo_assets import MongoAssets
 from annostream_ingest.outbound.mongo_blobs import MongoBlobs
 from annostream_ingest.outbound.mongo_projects import MongoProjects
 from annostream_ingest.outbound.mongo_rejections import MongoRejections
-from annostream_ingest.outbound.s3 import S3Objects
+from annostream_ingest.outbound.mongo_uploads import MongoUploads
+from annostream_ingest.outbound.s3 import S3Objects, S3Uploads
 from annostream_ingest.outbound.schema import INDEXES, MIGRATIONS
 from annostream_ingest.settings import Settings
 from annostream_ingest.use_cases.catalogue import Catalogue
 from annostream_ingest.use_cases.intake import Intake, IntakeLimits
 from annostream_ingest.use_cases.projects import Projects
 from annostream_ingest.use_cases.removal import TAKE_OVER_SECONDS, Eraser, Removal, Sweeper
+from annostream_ingest.use_cases.upload_sweep import UploadSweep
+from annostream_ingest.use_cases.uploads import UploadLimits, Uploads
 from annostream_kit.auth import ServiceToken
 from annostream_kit.clock import now
 from annostream_kit.consumer import Consumer
+from annostream_kit.direct_uploads import DirectUploads
 from annostream_kit.grpc_server import Mounted
+from annostream_kit.ids import random_id
 from annostream_kit.kafka import Producer, Subscription, TopicReader
 from annostream_kit.mongo import Database, connect, ensure_indexes, migrate, wait_until_up
 from annostream_kit.mongo_outbox import MongoOutbox
@@ -52,6 +57,7 @@ class Stores:
     blobs: MongoBlobs
     rejections: MongoRejections
     projects: MongoProjects
+    uploads: MongoUploads
 
 
 async def assemble(settings: Settings, shell: Shell) -> None:
@@ -78,7 +84,10 @@ class Wiring:
         self._shell = shell
         self._database = database
         self._stores = _stores(settings, database)
-        self._objects = S3Objects(Objects(settings), max_file_writes=settings.max_file_writes)
+        objects, direct = Objects(settings), DirectUploads(settings)
+        shell.on_close(direct.close)
+        self._objects = S3Objects(objects, max_file_writes=settings.max_file_writes)
+        self._bucket = S3Uploads(objects, direct)
         self._outbox = MongoOutbox(database, {"assets": current_event, "rejections": current_rejection_event})
         self._producer = Producer(settings)
         shell.on_close(self._producer.stop)
@@ -125,6 +134,7 @@ class Wiring:
             self._stores.blobs,
             self._stores.rejections,
             self._eraser,
+            UploadSweep(self._stores.uploads, self._bucket, now),
             clock=now,
             rejection_retention=timedelta(days=self._settings.rejection_retention_days),
             interval_seconds=self._settings.sweeper_interval_seconds,
@@ -164,11 +174,13 @@ class Wiring:
         settings, stores = self._settings, self._stores
         reader = TopicReader(settings)
         self._shell.on_close(reader.stop)
-        door = Door(intake, self._space())
+        space = self._space()
+        door = Door(intake, space)
         idle = settings.stream_idle_seconds
         servicer = IngestApi(
             door,
             AssetStream(door, max_assets_in_flight=settings.max_assets_in_flight, max_idle_seconds=idle),
+            uploads=self._uploads(intake, space),
             projects=projects,
             catalogue=Catalogue(stores.assets, self._objects),
             removal=Removal(stores.assets, self._eraser, clock=now, wake=self._relay.wake),
@@ -182,6 +194,24 @@ class Wiring:
         descriptor = api.DESCRIPTOR.services_by_name["IngestService"]
         self._shell.mount(
             Mounted(descriptor, ROLES, lambda server: add_IngestServiceServicer_to_server(servicer, server))
+        )
+
+    def _uploads(self, intake: Intake, space: SpoolSpace) -> Uploads:
+        settings = self._settings
+        return Uploads(
+            intake=intake,
+            uploads=self._stores.uploads,
+            assets=self._stores.assets,
+            bucket=self._bucket,
+            room=space,
+            clock=now,
+            new_id=random_id,
+            limits=UploadLimits(
+                lifetime_seconds=settings.upload_lifetime_seconds,
+                part_bytes=settings.upload_part_bytes,
+                max_per_call=settings.max_uploads_per_call,
+                max_completions_in_flight=settings.max_completions_in_flight,
+            ),
         )
 
     def _space(self) -> SpoolSpace:
@@ -206,6 +236,7 @@ def _stores(settings: Settings, database: Database) -> Stores:
         blobs=MongoBlobs(database, grace=grace, take_over=take_over),
         rejections=MongoRejections(database),
         projects=MongoProjects(database),
+        uploads=MongoUploads(database),
     )
 
 

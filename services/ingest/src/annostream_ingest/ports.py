@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from annostream_ingest.domain.blob import Blob
 from annostream_ingest.domain.listing import Listing, Page
 from annostream_ingest.domain.project import Project
 from annostream_ingest.domain.refusal import AssetRejected, Refusal
+from annostream_ingest.domain.upload import Outcome, Upload
 from annostream_kit.errors import ResourceExhausted
 
 Clock = Callable[[], datetime]
@@ -31,6 +32,21 @@ class Content(Protocol):
     def received(self) -> Received: ...
     @property
     def source(self) -> bytes | Path: ...
+
+
+class Hold(Content, Protocol):
+    """Where bytes wait that arrive in chunks; `received` and `source` are there once it is finished."""
+
+    size_bytes: int
+
+    async def write(self, chunk: bytes) -> None: ...
+    async def finish(self) -> None: ...
+    def drop(self) -> None: ...
+
+
+class Room(Protocol):
+    async def reserve(self, size_bytes: int) -> Hold:
+        """Waits until there is room for so many bytes; whoever has it drops it in every case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +122,25 @@ class RejectionStore(Protocol):
         """Drops rejections of before, once their events are sent; returns how many."""
 
 
+class UploadStore(Protocol):
+    """Records of uploads: what was said of each, and what became of it."""
+
+    async def add(self, uploads: Sequence[Upload]) -> None: ...
+
+    async def begin_parts(self, uploads: Sequence[Upload]) -> None:
+        """Keeps `multipart` of each."""
+
+    async def find(self, uploads: Iterable[Key]) -> dict[Key, Upload]: ...
+
+    async def settle(self, upload: Key, outcome: Outcome) -> Outcome:
+        """Keeps the first outcome, and returns the one that holds; that given where there is no record any more."""
+
+    async def due(self, now: datetime, limit: int) -> list[Upload]:
+        """Those to be swept, the oldest first."""
+
+    async def forget(self, uploads: Sequence[Key]) -> None: ...
+
+
 class ProjectStore(Protocol):
     async def find(self, project: str) -> Project | None: ...
 
@@ -129,6 +164,32 @@ class ObjectStore(Protocol):
 
     async def links(self, keys: Sequence[str]) -> Sequence[str]:
         """A short-lived link to each."""
+
+
+class UploadBucket(Protocol):
+    """The bucket as a browser writes to it.
+
+    DependencyAwayError as above; ObjectMissingError where there is no such object, or upload in parts.
+    """
+
+    async def upload_links(self, uploads: Sequence[Upload], *, lifetime_seconds: int) -> list[list[str]]:
+        """A link for each part of each, or for the whole; a link takes its own bytes' number and no other."""
+
+    async def begin_parts(self, uploads: Sequence[Upload]) -> list[str]:
+        """S3's id of each upload in parts."""
+
+    async def join_parts(self, upload: Upload, etags: Sequence[str]) -> None:
+        """Makes the object of all parts; ObjectRefusedError where they are not those that arrived."""
+
+    async def abort_parts(self, uploads: Sequence[Upload]) -> None:
+        """Drops what arrived of those that were never joined; safe to repeat."""
+
+    async def size_of(self, key: str) -> int | None: ...
+
+    def stream(self, key: str, size_bytes: int) -> AsyncIterator[bytes]:
+        """ObjectRefusedError where the object has become smaller meanwhile."""
+
+    async def delete(self, keys: Sequence[str]) -> None: ...
 
 
 class Announcer(Protocol):

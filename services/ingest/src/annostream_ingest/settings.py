@@ -36,6 +36,17 @@ class Settings(ServiceSettings):
     max_spooled_memory_bytes: int = Field(default=64 * _MIB, ge=0, description="of these, in memory")
     max_file_writes: int = Field(default=2, ge=1, description="files of more than 1 MiB written to S3 at once")
 
+    upload_lifetime_seconds: int = Field(
+        default=86_400, ge=1, le=7 * 86_400, description="of the links of CreateUploads"
+    )
+    upload_part_bytes: int = Field(
+        default=16 * _MIB, ge=5 * _MIB, description="a larger file is uploaded in such parts"
+    )
+    max_uploads_per_call: int = Field(default=100, ge=1, le=500)
+    max_completions_in_flight: int = Field(
+        default=8, ge=1, description="each holds up to 8 MiB and its place in the spool"
+    )
+
     max_examined_per_page: int = Field(default=5_000, ge=100, description="index keys a page of ListAssets looks at")
     project_memory_seconds: float = Field(default=2.0, ge=0)
     consumer_linger_seconds: float = Field(default=0.25, ge=0, description="of annotate's topic: only projects matter")

@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from annostream.ingest.v1 import asset_pb2 as annostream_dot_ingest_dot_v1_dot_asset__pb2
+from annostream.ingest.v1 import upload_pb2 as annostream_dot_ingest_dot_v1_dot_upload__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)annostream/ingest/v1/ingest_service.proto\x12\x14\x61nnostream.ingest.v1\x1a annostream/ingest/v1/asset.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x01\n\x0b\x41ssetHeader\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x12\n\ndedupe_key\x18\x03 \x01(\t\x12)\n\x08metadata\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x16\n\x0e\x63orrelation_id\x18\x05 \x01(\t\x12\x12\n\nsize_bytes\x18\x06 \x01(\x03\x12\x0e\n\x06sha256\x18\x07 \x01(\t\"b\n\x12UploadAssetRequest\x12\x33\n\x06header\x18\x01 \x01(\x0b\x32!.annostream.ingest.v1.AssetHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"T\n\x13UploadAssetResponse\x12*\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1b.annostream.ingest.v1.Asset\x12\x11\n\tduplicate\x18\x02 \x01(\x08\"r\n\x13StreamAssetsRequest\x12\x33\n\x06header\x18\x01 \x01(\x0b\x32!.annostream.ingest.v1.AssetHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12\r\n\x03\x65nd\x18\x03 \x01(\x08H\x00\x42\x06\n\x04part\"\x8b\x02\n\x14StreamAssetsResponse\x12\x16\n\x0e\x63orrelation_id\x18\x01 \x01(\t\x12U\n\x0f\x61\x63knowledgement\x18\x02 \x01(\x0b\x32:.annostream.ingest.v1.StreamAssetsResponse.AcknowledgementH\x00\x12\x34\n\trejection\x18\x03 \x01(\x0b\x32\x1f.annostream.ingest.v1.RejectionH\x00\x1a\x43\n\x0f\x41\x63knowledgement\x12\r\n\x05\x61sset\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x11\n\tduplicate\x18\x03 \x01(\x08\x42\t\n\x07outcome\"\x1f\n\x0fGetAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\">\n\x10GetAssetResponse\x12*\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1b.annostream.ingest.v1.Asset\"\xf8\x02\n\x11ListAssetsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x30\n\x05state\x18\x04 \x01(\x0e\x32!.annostream.ingest.v1.Asset.State\x12\x34\n\x10\x63reate_time_from\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11\x63reate_time_until\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bpath_prefix\x18\x07 \x01(\t\x12G\n\x08metadata\x18\x08 \x03(\x0b\x32\x35.annostream.ingest.v1.ListAssetsRequest.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Z\n\x12ListAssetsResponse\x12+\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x1b.annostream.ingest.v1.Asset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"4\n\x13GetAssetUrlsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\r\n\x05names\x18\x02 \x03(\t\"\xd0\x01\n\x14GetAssetUrlsResponse\x12\x42\n\x04urls\x18\x01 \x03(\x0b\x32\x34.annostream.ingest.v1.GetAssetUrlsResponse.AssetUrls\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\x43\n\tAssetUrls\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\timage_url\x18\x02 \x01(\t\x12\x15\n\rthumbnail_url\x18\x03 \x01(\t\"4\n\x13\x44\x65leteAssetsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\r\n\x05names\x18\x02 \x03(\t\"^\n\x14\x44\x65leteAssetsResponse\x12+\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x1b.annostream.ingest.v1.Asset\x12\x19\n\x11metadata_left_out\x18\x02 \x03(\t\"C\n\x12PurgeAssetsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\r\n\x05names\x18\x02 \x03(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"B\n\x13PurgeAssetsResponse\x12+\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x1b.annostream.ingest.v1.Asset\"%\n\x12GetPositionRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\"\xa7\x01\n\x13GetPositionResponse\x12\r\n\x05topic\x18\x01 \x01(\t\x12N\n\x0b\x65nd_offsets\x18\x02 \x03(\x0b\x32\x39.annostream.ingest.v1.GetPositionResponse.EndOffsetsEntry\x1a\x31\n\x0f\x45ndOffsetsEntry\x12\x0b\n\x03key\x18\x01 \x01(\x05\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\")\n\x16RepublishEventsRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\",\n\x17RepublishEventsResponse\x12\x11\n\tannounced\x18\x01 \x01(\x03\x32\x81\n\n\rIngestService\x12\x64\n\x0bUploadAsset\x12(.annostream.ingest.v1.UploadAssetRequest\x1a).annostream.ingest.v1.UploadAssetResponse(\x01\x12i\n\x0cStreamAssets\x12).annostream.ingest.v1.StreamAssetsRequest\x1a*.annostream.ingest.v1.StreamAssetsResponse(\x01\x30\x01\x12\x85\x01\n\x08GetAsset\x12%.annostream.ingest.v1.GetAssetRequest\x1a&.annostream.ingest.v1.GetAssetResponse\"*\x82\xd3\xe4\x93\x02$\x12\"/api/v1/{name=projects/*/assets/*}\x12\x8b\x01\n\nListAssets\x12\'.annostream.ingest.v1.ListAssetsRequest\x1a(.annostream.ingest.v1.ListAssetsResponse\"*\x82\xd3\xe4\x93\x02$\x12\"/api/v1/{parent=projects/*}/assets\x12\x99\x01\n\x0cGetAssetUrls\x12).annostream.ingest.v1.GetAssetUrlsRequest\x1a*.annostream.ingest.v1.GetAssetUrlsResponse\"2\x82\xd3\xe4\x93\x02,\"\'/api/v1/{parent=projects/*}/assets:urls:\x01*\x12\x9b\x01\n\x0c\x44\x65leteAssets\x12).annostream.ingest.v1.DeleteAssetsRequest\x1a*.annostream.ingest.v1.DeleteAssetsResponse\"4\x82\xd3\xe4\x93\x02.\")/api/v1/{parent=projects/*}/assets:delete:\x01*\x12\x97\x01\n\x0bPurgeAssets\x12(.annostream.ingest.v1.PurgeAssetsRequest\x1a).annostream.ingest.v1.PurgeAssetsResponse\"3\x82\xd3\xe4\x93\x02-\"(/api/v1/{parent=projects/*}/assets:purge:\x01*\x12\x98\x01\n\x0bGetPosition\x12(.annostream.ingest.v1.GetPositionRequest\x1a).annostream.ingest.v1.GetPositionResponse\"4\x82\xd3\xe4\x93\x02.\x12,/api/v1/{project=projects/*}/assets:position\x12\x99\x01\n\x0fRepublishEvents\x12,.annostream.ingest.v1.RepublishEventsRequest\x1a-.annostream.ingest.v1.RepublishEventsResponse\")\x82\xd3\xe4\x93\x02#\"\x1e/api/v1/assets:republishEvents:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)annostream/ingest/v1/ingest_service.proto\x12\x14\x61nnostream.ingest.v1\x1a annostream/ingest/v1/asset.proto\x1a!annostream/ingest/v1/upload.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x01\n\x0b\x41ssetHeader\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x12\n\ndedupe_key\x18\x03 \x01(\t\x12)\n\x08metadata\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x16\n\x0e\x63orrelation_id\x18\x05 \x01(\t\x12\x12\n\nsize_bytes\x18\x06 \x01(\x03\x12\x0e\n\x06sha256\x18\x07 \x01(\t\"b\n\x12UploadAssetRequest\x12\x33\n\x06header\x18\x01 \x01(\x0b\x32!.annostream.ingest.v1.AssetHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"T\n\x13UploadAssetResponse\x12*\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1b.annostream.ingest.v1.Asset\x12\x11\n\tduplicate\x18\x02 \x01(\x08\"r\n\x13StreamAssetsRequest\x12\x33\n\x06header\x18\x01 \x01(\x0b\x32!.annostream.ingest.v1.AssetHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12\r\n\x03\x65nd\x18\x03 \x01(\x08H\x00\x42\x06\n\x04part\"\x8b\x02\n\x14StreamAssetsResponse\x12\x16\n\x0e\x63orrelation_id\x18\x01 \x01(\t\x12U\n\x0f\x61\x63knowledgement\x18\x02 \x01(\x0b\x32:.annostream.ingest.v1.StreamAssetsResponse.AcknowledgementH\x00\x12\x34\n\trejection\x18\x03 \x01(\x0b\x32\x1f.annostream.ingest.v1.RejectionH\x00\x1a\x43\n\x0f\x41\x63knowledgement\x12\r\n\x05\x61sset\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x11\n\tduplicate\x18\x03 \x01(\x08\x42\t\n\x07outcome\"\xf0\x01\n\x14\x43reateUploadsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x45\n\x07uploads\x18\x02 \x03(\x0b\x32\x34.annostream.ingest.v1.CreateUploadsRequest.NewUpload\x1a\x80\x01\n\tNewUpload\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x12\n\nmedia_type\x18\x03 \x01(\t\x12\x12\n\ndedupe_key\x18\x04 \x01(\t\x12)\n\x08metadata\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\"\xd7\x01\n\x15\x43reateUploadsResponse\x12\x43\n\x07results\x18\x01 \x03(\x0b\x32\x32.annostream.ingest.v1.CreateUploadsResponse.Result\x1ay\n\x06Result\x12.\n\x06upload\x18\x01 \x01(\x0b\x32\x1c.annostream.ingest.v1.UploadH\x00\x12\x34\n\trejection\x18\x02 \x01(\x0b\x32\x1f.annostream.ingest.v1.RejectionH\x00\x42\t\n\x07outcome\"\xa8\x01\n\x16\x43ompleteUploadsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12K\n\x07uploads\x18\x02 \x03(\x0b\x32:.annostream.ingest.v1.CompleteUploadsRequest.ArrivedUpload\x1a\x31\n\rArrivedUpload\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\npart_etags\x18\x02 \x03(\t\"\xba\x02\n\x17\x43ompleteUploadsResponse\x12\x45\n\x07results\x18\x01 \x03(\x0b\x32\x34.annostream.ingest.v1.CompleteUploadsResponse.Result\x1a\x8f\x01\n\x06Result\x12\x44\n\x05taken\x18\x01 \x01(\x0b\x32\x33.annostream.ingest.v1.CompleteUploadsResponse.TakenH\x00\x12\x34\n\trejection\x18\x02 \x01(\x0b\x32\x1f.annostream.ingest.v1.RejectionH\x00\x42\t\n\x07outcome\x1a\x46\n\x05Taken\x12*\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1b.annostream.ingest.v1.Asset\x12\x11\n\tduplicate\x18\x02 \x01(\x08\"\x1f\n\x0fGetAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\">\n\x10GetAssetResponse\x12*\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1b.annostream.ingest.v1.Asset\"\xf8\x02\n\x11ListAssetsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x30\n\x05state\x18\x04 \x01(\x0e\x32!.annostream.ingest.v1.Asset.State\x12\x34\n\x10\x63reate_time_from\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11\x63reate_time_until\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bpath_prefix\x18\x07 \x01(\t\x12G\n\x08metadata\x18\x08 \x03(\x0b\x32\x35.annostream.ingest.v1.ListAssetsRequest.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Z\n\x12ListAssetsResponse\x12+\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x1b.annostream.ingest.v1.Asset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"4\n\x13GetAssetUrlsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\r\n\x05names\x18\x02 \x03(\t\"\xd0\x01\n\x14GetAssetUrlsResponse\x12\x42\n\x04urls\x18\x01 \x03(\x0b\x32\x34.annostream.ingest.v1.GetAssetUrlsResponse.AssetUrls\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\x43\n\tAssetUrls\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\timage_url\x18\x02 \x01(\t\x12\x15\n\rthumbnail_url\x18\x03 \x01(\t\"4\n\x13\x44\x65leteAssetsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\r\n\x05names\x18\x02 \x03(\t\"^\n\x14\x44\x65leteAssetsResponse\x12+\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x1b.annostream.ingest.v1.Asset\x12\x19\n\x11metadata_left_out\x18\x02 \x03(\t\"C\n\x12PurgeAssetsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\r\n\x05names\x18\x02 \x03(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"B\n\x13PurgeAssetsResponse\x12+\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x1b.annostream.ingest.v1.Asset\"%\n\x12GetPositionRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\"\xa7\x01\n\x13GetPositionResponse\x12\r\n\x05topic\x18\x01 \x01(\t\x12N\n\x0b\x65nd_offsets\x18\x02 \x03(\x0b\x32\x39.annostream.ingest.v1.GetPositionResponse.EndOffsetsEntry\x1a\x31\n\x0f\x45ndOffsetsEntry\x12\x0b\n\x03key\x18\x01 \x01(\x05\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\")\n\x16RepublishEventsRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\",\n\x17RepublishEventsResponse\x12\x11\n\tannounced\x18\x01 \x01(\x03\x32\xcd\x0c\n\rIngestService\x12\x64\n\x0bUploadAsset\x12(.annostream.ingest.v1.UploadAssetRequest\x1a).annostream.ingest.v1.UploadAssetResponse(\x01\x12i\n\x0cStreamAssets\x12).annostream.ingest.v1.StreamAssetsRequest\x1a*.annostream.ingest.v1.StreamAssetsResponse(\x01\x30\x01\x12\x9f\x01\n\rCreateUploads\x12*.annostream.ingest.v1.CreateUploadsRequest\x1a+.annostream.ingest.v1.CreateUploadsResponse\"5\x82\xd3\xe4\x93\x02/\"*/api/v1/{parent=projects/*}/uploads:create:\x01*\x12\xa7\x01\n\x0f\x43ompleteUploads\x12,.annostream.ingest.v1.CompleteUploadsRequest\x1a-.annostream.ingest.v1.CompleteUploadsResponse\"7\x82\xd3\xe4\x93\x02\x31\",/api/v1/{parent=projects/*}/uploads:complete:\x01*\x12\x85\x01\n\x08GetAsset\x12%.annostream.ingest.v1.GetAssetRequest\x1a&.annostream.ingest.v1.GetAssetResponse\"*\x82\xd3\xe4\x93\x02$\x12\"/api/v1/{name=projects/*/assets/*}\x12\x8b\x01\n\nListAssets\x12\'.annostream.ingest.v1.ListAssetsRequest\x1a(.annostream.ingest.v1.ListAssetsResponse\"*\x82\xd3\xe4\x93\x02$\x12\"/api/v1/{parent=projects/*}/assets\x12\x99\x01\n\x0cGetAssetUrls\x12).annostream.ingest.v1.GetAssetUrlsRequest\x1a*.annostream.ingest.v1.GetAssetUrlsResponse\"2\x82\xd3\xe4\x93\x02,\"\'/api/v1/{parent=projects/*}/assets:urls:\x01*\x12\x9b\x01\n\x0c\x44\x65leteAssets\x12).annostream.ingest.v1.DeleteAssetsRequest\x1a*.annostream.ingest.v1.DeleteAssetsResponse\"4\x82\xd3\xe4\x93\x02.\")/api/v1/{parent=projects/*}/assets:delete:\x01*\x12\x97\x01\n\x0bPurgeAssets\x12(.annostream.ingest.v1.PurgeAssetsRequest\x1a).annostream.ingest.v1.PurgeAssetsResponse\"3\x82\xd3\xe4\x93\x02-\"(/api/v1/{parent=projects/*}/assets:purge:\x01*\x12\x98\x01\n\x0bGetPosition\x12(.annostream.ingest.v1.GetPositionRequest\x1a).annostream.ingest.v1.GetPositionResponse\"4\x82\xd3\xe4\x93\x02.\x12,/api/v1/{project=projects/*}/assets:position\x12\x99\x01\n\x0fRepublishEvents\x12,.annostream.ingest.v1.RepublishEventsRequest\x1a-.annostream.ingest.v1.RepublishEventsResponse\")\x82\xd3\xe4\x93\x02#\"\x1e/api/v1/assets:republishEvents:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,6 +40,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTASSETSREQUEST_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_GETPOSITIONRESPONSE_ENDOFFSETSENTRY']._loaded_options = None
   _globals['_GETPOSITIONRESPONSE_ENDOFFSETSENTRY']._serialized_options = b'8\001'
+  _globals['_INGESTSERVICE'].methods_by_name['CreateUploads']._loaded_options = None
+  _globals['_INGESTSERVICE'].methods_by_name['CreateUploads']._serialized_options = b'\202\323\344\223\002/\"*/api/v1/{parent=projects/*}/uploads:create:\001*'
+  _globals['_INGESTSERVICE'].methods_by_name['CompleteUploads']._loaded_options = None
+  _globals['_INGESTSERVICE'].methods_by_name['CompleteUploads']._serialized_options = b'\202\323\344\223\0021\",/api/v1/{parent=projects/*}/uploads:complete:\001*'
   _globals['_INGESTSERVICE'].methods_by_name['GetAsset']._loaded_options = None
   _globals['_INGESTSERVICE'].methods_by_name['GetAsset']._serialized_options = b'\202\323\344\223\002$\022\"/api/v1/{name=projects/*/assets/*}'
   _globals['_INGESTSERVICE'].methods_by_name['ListAssets']._loaded_options = None
@@ -53,52 +58,70 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INGESTSERVICE'].methods_by_name['GetPosition']._serialized_options = b'\202\323\344\223\002.\022,/api/v1/{project=projects/*}/assets:position'
   _globals['_INGESTSERVICE'].methods_by_name['RepublishEvents']._loaded_options = None
   _globals['_INGESTSERVICE'].methods_by_name['RepublishEvents']._serialized_options = b'\202\323\344\223\002#\"\036/api/v1/assets:republishEvents:\001*'
-  _globals['_ASSETHEADER']._serialized_start=195
-  _globals['_ASSETHEADER']._serialized_end=361
-  _globals['_UPLOADASSETREQUEST']._serialized_start=363
-  _globals['_UPLOADASSETREQUEST']._serialized_end=461
-  _globals['_UPLOADASSETRESPONSE']._serialized_start=463
-  _globals['_UPLOADASSETRESPONSE']._serialized_end=547
-  _globals['_STREAMASSETSREQUEST']._serialized_start=549
-  _globals['_STREAMASSETSREQUEST']._serialized_end=663
-  _globals['_STREAMASSETSRESPONSE']._serialized_start=666
-  _globals['_STREAMASSETSRESPONSE']._serialized_end=933
-  _globals['_STREAMASSETSRESPONSE_ACKNOWLEDGEMENT']._serialized_start=855
-  _globals['_STREAMASSETSRESPONSE_ACKNOWLEDGEMENT']._serialized_end=922
-  _globals['_GETASSETREQUEST']._serialized_start=935
-  _globals['_GETASSETREQUEST']._serialized_end=966
-  _globals['_GETASSETRESPONSE']._serialized_start=968
-  _globals['_GETASSETRESPONSE']._serialized_end=1030
-  _globals['_LISTASSETSREQUEST']._serialized_start=1033
-  _globals['_LISTASSETSREQUEST']._serialized_end=1409
-  _globals['_LISTASSETSREQUEST_METADATAENTRY']._serialized_start=1362
-  _globals['_LISTASSETSREQUEST_METADATAENTRY']._serialized_end=1409
-  _globals['_LISTASSETSRESPONSE']._serialized_start=1411
-  _globals['_LISTASSETSRESPONSE']._serialized_end=1501
-  _globals['_GETASSETURLSREQUEST']._serialized_start=1503
-  _globals['_GETASSETURLSREQUEST']._serialized_end=1555
-  _globals['_GETASSETURLSRESPONSE']._serialized_start=1558
-  _globals['_GETASSETURLSRESPONSE']._serialized_end=1766
-  _globals['_GETASSETURLSRESPONSE_ASSETURLS']._serialized_start=1699
-  _globals['_GETASSETURLSRESPONSE_ASSETURLS']._serialized_end=1766
-  _globals['_DELETEASSETSREQUEST']._serialized_start=1768
-  _globals['_DELETEASSETSREQUEST']._serialized_end=1820
-  _globals['_DELETEASSETSRESPONSE']._serialized_start=1822
-  _globals['_DELETEASSETSRESPONSE']._serialized_end=1916
-  _globals['_PURGEASSETSREQUEST']._serialized_start=1918
-  _globals['_PURGEASSETSREQUEST']._serialized_end=1985
-  _globals['_PURGEASSETSRESPONSE']._serialized_start=1987
-  _globals['_PURGEASSETSRESPONSE']._serialized_end=2053
-  _globals['_GETPOSITIONREQUEST']._serialized_start=2055
-  _globals['_GETPOSITIONREQUEST']._serialized_end=2092
-  _globals['_GETPOSITIONRESPONSE']._serialized_start=2095
-  _globals['_GETPOSITIONRESPONSE']._serialized_end=2262
-  _globals['_GETPOSITIONRESPONSE_ENDOFFSETSENTRY']._serialized_start=2213
-  _globals['_GETPOSITIONRESPONSE_ENDOFFSETSENTRY']._serialized_end=2262
-  _globals['_REPUBLISHEVENTSREQUEST']._serialized_start=2264
-  _globals['_REPUBLISHEVENTSREQUEST']._serialized_end=2305
-  _globals['_REPUBLISHEVENTSRESPONSE']._serialized_start=2307
-  _globals['_REPUBLISHEVENTSRESPONSE']._serialized_end=2351
-  _globals['_INGESTSERVICE']._serialized_start=2354
-  _globals['_INGESTSERVICE']._serialized_end=3635
+  _globals['_ASSETHEADER']._serialized_start=230
+  _globals['_ASSETHEADER']._serialized_end=396
+  _globals['_UPLOADASSETREQUEST']._serialized_start=398
+  _globals['_UPLOADASSETREQUEST']._serialized_end=496
+  _globals['_UPLOADASSETRESPONSE']._serialized_start=498
+  _globals['_UPLOADASSETRESPONSE']._serialized_end=582
+  _globals['_STREAMASSETSREQUEST']._serialized_start=584
+  _globals['_STREAMASSETSREQUEST']._serialized_end=698
+  _globals['_STREAMASSETSRESPONSE']._serialized_start=701
+  _globals['_STREAMASSETSRESPONSE']._serialized_end=968
+  _globals['_STREAMASSETSRESPONSE_ACKNOWLEDGEMENT']._serialized_start=890
+  _globals['_STREAMASSETSRESPONSE_ACKNOWLEDGEMENT']._serialized_end=957
+  _globals['_CREATEUPLOADSREQUEST']._serialized_start=971
+  _globals['_CREATEUPLOADSREQUEST']._serialized_end=1211
+  _globals['_CREATEUPLOADSREQUEST_NEWUPLOAD']._serialized_start=1083
+  _globals['_CREATEUPLOADSREQUEST_NEWUPLOAD']._serialized_end=1211
+  _globals['_CREATEUPLOADSRESPONSE']._serialized_start=1214
+  _globals['_CREATEUPLOADSRESPONSE']._serialized_end=1429
+  _globals['_CREATEUPLOADSRESPONSE_RESULT']._serialized_start=1308
+  _globals['_CREATEUPLOADSRESPONSE_RESULT']._serialized_end=1429
+  _globals['_COMPLETEUPLOADSREQUEST']._serialized_start=1432
+  _globals['_COMPLETEUPLOADSREQUEST']._serialized_end=1600
+  _globals['_COMPLETEUPLOADSREQUEST_ARRIVEDUPLOAD']._serialized_start=1551
+  _globals['_COMPLETEUPLOADSREQUEST_ARRIVEDUPLOAD']._serialized_end=1600
+  _globals['_COMPLETEUPLOADSRESPONSE']._serialized_start=1603
+  _globals['_COMPLETEUPLOADSRESPONSE']._serialized_end=1917
+  _globals['_COMPLETEUPLOADSRESPONSE_RESULT']._serialized_start=1702
+  _globals['_COMPLETEUPLOADSRESPONSE_RESULT']._serialized_end=1845
+  _globals['_COMPLETEUPLOADSRESPONSE_TAKEN']._serialized_start=1847
+  _globals['_COMPLETEUPLOADSRESPONSE_TAKEN']._serialized_end=1917
+  _globals['_GETASSETREQUEST']._serialized_start=1919
+  _globals['_GETASSETREQUEST']._serialized_end=1950
+  _globals['_GETASSETRESPONSE']._serialized_start=1952
+  _globals['_GETASSETRESPONSE']._serialized_end=2014
+  _globals['_LISTASSETSREQUEST']._serialized_start=2017
+  _globals['_LISTASSETSREQUEST']._serialized_end=2393
+  _globals['_LISTASSETSREQUEST_METADATAENTRY']._serialized_start=2346
+  _globals['_LISTASSETSREQUEST_METADATAENTRY']._serialized_end=2393
+  _globals['_LISTASSETSRESPONSE']._serialized_start=2395
+  _globals['_LISTASSETSRESPONSE']._serialized_end=2485
+  _globals['_GETASSETURLSREQUEST']._serialized_start=2487
+  _globals['_GETASSETURLSREQUEST']._serialized_end=2539
+  _globals['_GETASSETURLSRESPONSE']._serialized_start=2542
+  _globals['_GETASSETURLSRESPONSE']._serialized_end=2750
+  _globals['_GETASSETURLSRESPONSE_ASSETURLS']._serialized_start=2683
+  _globals['_GETASSETURLSRESPONSE_ASSETURLS']._serialized_end=2750
+  _globals['_DELETEASSETSREQUEST']._serialized_start=2752
+  _globals['_DELETEASSETSREQUEST']._serialized_end=2804
+  _globals['_DELETEASSETSRESPONSE']._serialized_start=2806
+  _globals['_DELETEASSETSRESPONSE']._serialized_end=2900
+  _globals['_PURGEASSETSREQUEST']._serialized_start=2902
+  _globals['_PURGEASSETSREQUEST']._serialized_end=2969
+  _globals['_PURGEASSETSRESPONSE']._serialized_start=2971
+  _globals['_PURGEASSETSRESPONSE']._serialized_end=3037
+  _globals['_GETPOSITIONREQUEST']._serialized_start=3039
+  _globals['_GETPOSITIONREQUEST']._serialized_end=3076
+  _globals['_GETPOSITIONRESPONSE']._serialized_start=3079
+  _globals['_GETPOSITIONRESPONSE']._serialized_end=3246
+  _globals['_GETPOSITIONRESPONSE_ENDOFFSETSENTRY']._serialized_start=3197
+  _globals['_GETPOSITIONRESPONSE_ENDOFFSETSENTRY']._serialized_end=3246
+  _globals['_REPUBLISHEVENTSREQUEST']._serialized_start=3248
+  _globals['_REPUBLISHEVENTSREQUEST']._serialized_end=3289
+  _globals['_REPUBLISHEVENTSRESPONSE']._serialized_start=3291
+  _globals['_REPUBLISHEVENTSRESPONSE']._serialized_end=3335
+  _globals['_INGESTSERVICE']._serialized_start=3338
+  _globals['_INGESTSERVICE']._serialized_end=4951
 # @@protoc_insertion_point(module_scope)

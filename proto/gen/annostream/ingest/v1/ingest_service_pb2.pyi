@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from annostream.ingest.v1 import asset_pb2 as _asset_pb2
+from annostream.ingest.v1 import upload_pb2 as _upload_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -205,6 +206,234 @@ class StreamAssetsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
 
 Global___StreamAssetsResponse: _TypeAlias = StreamAssetsResponse  # noqa: Y015
+
+@_typing.final
+class CreateUploadsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class NewUpload(_message.Message):
+        """A file that a browser has."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        PATH_FIELD_NUMBER: _builtins.int
+        SIZE_BYTES_FIELD_NUMBER: _builtins.int
+        MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+        DEDUPE_KEY_FIELD_NUMBER: _builtins.int
+        METADATA_FIELD_NUMBER: _builtins.int
+        path: _builtins.str
+        """The original relative path; kept in NFC."""
+        size_bytes: _builtins.int
+        """Exactly so many bytes must arrive: the links take no other number."""
+        media_type: _builtins.str
+        """What the browser guesses, "" for nothing: refused early where it is no image. What counts is what arrives."""
+        dedupe_key: _builtins.str
+        """Two assets of a project never share one; empty: the SHA-256 of the bytes."""
+        @_builtins.property
+        def metadata(self) -> _struct_pb2.Struct:
+            """At most 64 KiB as JSON."""
+
+        def __init__(
+            self,
+            *,
+            path: _builtins.str = ...,
+            size_bytes: _builtins.int = ...,
+            media_type: _builtins.str = ...,
+            dedupe_key: _builtins.str = ...,
+            metadata: _struct_pb2.Struct | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["dedupe_key", b"dedupe_key", "media_type", b"media_type", "metadata", b"metadata", "path", b"path", "size_bytes", b"size_bytes"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    UPLOADS_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """projects/{project}"""
+    @_builtins.property
+    def uploads(self) -> _containers.RepeatedCompositeFieldContainer[Global___CreateUploadsRequest.NewUpload]: ...
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        uploads: _abc.Iterable[Global___CreateUploadsRequest.NewUpload] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent", "uploads", b"uploads"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateUploadsRequest: _TypeAlias = CreateUploadsRequest  # noqa: Y015
+
+@_typing.final
+class CreateUploadsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Result(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        UPLOAD_FIELD_NUMBER: _builtins.int
+        REJECTION_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def upload(self) -> _upload_pb2.Upload: ...
+        @_builtins.property
+        def rejection(self) -> _asset_pb2.Rejection: ...
+        def __init__(
+            self,
+            *,
+            upload: _upload_pb2.Upload | None = ...,
+            rejection: _asset_pb2.Rejection | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "rejection", b"rejection", "upload", b"upload"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "rejection", b"rejection", "upload", b"upload"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["upload", "rejection"]  # noqa: Y015
+        _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+        def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___CreateUploadsResponse.Result]:
+        """One for each of the request, in its order."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___CreateUploadsResponse.Result] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateUploadsResponse: _TypeAlias = CreateUploadsResponse  # noqa: Y015
+
+@_typing.final
+class CompleteUploadsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ArrivedUpload(_message.Message):
+        """A file that was sent."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        NAME_FIELD_NUMBER: _builtins.int
+        PART_ETAGS_FIELD_NUMBER: _builtins.int
+        name: _builtins.str
+        """projects/{project}/uploads/{upload}"""
+        @_builtins.property
+        def part_etags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """What S3 answered to each part, in order: its header ETag, with the quotes. None where it was sent whole."""
+
+        def __init__(
+            self,
+            *,
+            name: _builtins.str = ...,
+            part_etags: _abc.Iterable[_builtins.str] | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "part_etags", b"part_etags"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    UPLOADS_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """projects/{project}"""
+    @_builtins.property
+    def uploads(self) -> _containers.RepeatedCompositeFieldContainer[Global___CompleteUploadsRequest.ArrivedUpload]: ...
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        uploads: _abc.Iterable[Global___CompleteUploadsRequest.ArrivedUpload] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent", "uploads", b"uploads"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompleteUploadsRequest: _TypeAlias = CompleteUploadsRequest  # noqa: Y015
+
+@_typing.final
+class CompleteUploadsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Result(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        TAKEN_FIELD_NUMBER: _builtins.int
+        REJECTION_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def taken(self) -> Global___CompleteUploadsResponse.Taken: ...
+        @_builtins.property
+        def rejection(self) -> _asset_pb2.Rejection: ...
+        def __init__(
+            self,
+            *,
+            taken: Global___CompleteUploadsResponse.Taken | None = ...,
+            rejection: _asset_pb2.Rejection | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "rejection", b"rejection", "taken", b"taken"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "rejection", b"rejection", "taken", b"taken"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["taken", "rejection"]  # noqa: Y015
+        _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+        def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
+
+    @_typing.final
+    class Taken(_message.Message):
+        """Bytes, record and event are durable."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        ASSET_FIELD_NUMBER: _builtins.int
+        DUPLICATE_FIELD_NUMBER: _builtins.int
+        duplicate: _builtins.bool
+        """The project had it already; nothing changed."""
+        @_builtins.property
+        def asset(self) -> _asset_pb2.Asset: ...
+        def __init__(
+            self,
+            *,
+            asset: _asset_pb2.Asset | None = ...,
+            duplicate: _builtins.bool = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "duplicate", b"duplicate"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___CompleteUploadsResponse.Result]:
+        """One for each of the request, in its order."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___CompleteUploadsResponse.Result] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompleteUploadsResponse: _TypeAlias = CompleteUploadsResponse  # noqa: Y015
 
 @_typing.final
 class GetAssetRequest(_message.Message):

@@ -49,6 +49,16 @@ class IngestServiceStub:
                 request_serializer=annostream_dot_ingest_dot_v1_dot_ingest__service__pb2.StreamAssetsRequest.SerializeToString,
                 response_deserializer=annostream_dot_ingest_dot_v1_dot_ingest__service__pb2.StreamAssetsResponse.FromString,
                 _registered_method=True)
+        self.CreateUploads = channel.unary_unary(
+                '/annostream.ingest.v1.IngestService/CreateUploads',
+                request_serializer=annostream_dot_ingest_dot_v1_dot_ingest__service__pb2.CreateUploadsRequest.SerializeToString,
+                response_deserializer=annostream_dot_ingest_dot_v1_dot_ingest__service__pb2.CreateUploadsResponse.FromString,
+                _registered_method=True)
+        self.CompleteUploads = channel.unary_unary(
+                '/annostream.ingest.v1.IngestService/CompleteUploads',
+                request_serializer=annostream_dot_ingest_dot_v1_dot_ingest__service__pb2.CompleteUploadsRequest.SerializeToString,
+                response_deserializer=annostream_dot_ingest_dot_v1_dot_ingest__service__pb2.CompleteUploadsResponse.FromString,
+                _registered_method=True)
         self.GetAsset = channel.unary_unary(
                 '/annostream.ingest.v1.IngestService/GetAsset',
                 request_serializer=annostream_dot_ingest_dot_v1_dot_ingest__service__pb2.GetAssetRequest.SerializeToString,
@@ -112,6 +122,31 @@ class IngestServiceServicer:
         What ends the stream, after the answers of what was sent whole: INVALID_NAME, PROJECT_NOT_FOUND, PROJECT_ARCHIVED,
         STREAM_OUT_OF_ORDER, CHUNK_TOO_LARGE, STREAM_IDLE; SPOOL_FULL, CONTENT_BUSY, OUTBOX_FULL, STOPPING, DEPENDENCY_AWAY
         (try again).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateUploads(self, request, context):
+        """Links by which a browser sends files straight to S3, many files at a time (`max_uploads_per_call`): one PUT for each, or
+        one for each part where a file is larger than `upload_part_bytes`. Nothing is an asset before CompleteUploads. A call
+        that is repeated opens others; what is never completed is removed by itself.
+        Role: annotator, or a service account. Rejections, an answer's own and not the call's: EMPTY_FILE, TOO_LARGE,
+        UNSUPPORTED_TYPE, INVALID_PATH, INVALID_DEDUPE_KEY, INVALID_METADATA, METADATA_TOO_LARGE.
+        Reasons: TOO_MANY_UPLOADS, PROJECT_NOT_FOUND, PROJECT_ARCHIVED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompleteUploads(self, request, context):
+        """Takes what has arrived by those links, many files at a time (`max_uploads_per_call`): it is read, checked and kept as if
+        it had come by StreamAssets. An answer is durable; a repeat answers the same, until two lifetimes of the links after
+        they were made. While a server is away the call is refused, and a repeat goes on where it ended.
+        Role: annotator, or a service account. Rejections, an answer's own and not the call's: those of StreamAssets; and
+        without a name, for nothing is decided and the call may be repeated: NOTHING_ARRIVED, PARTS_MISSING, UPLOAD_NOT_FOUND,
+        CONTENT_BUSY, OUTBOX_FULL, SPOOL_FULL, PROJECT_NOT_FOUND, PROJECT_ARCHIVED.
+        Reasons: TOO_MANY_UPLOADS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -182,6 +217,16 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.StreamAssets,
                     request_deserializer=annostream_dot_ingest_dot_v1_dot_ingest__service__pb2.StreamAssetsRequest.FromString,
                     response_serializer=annostream_dot_ingest_dot_v1_dot_ingest__service__pb2.StreamAssetsResponse.SerializeToString,
+            ),
+            'CreateUploads': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateUploads,
+                    request_deserializer=annostream_dot_ingest_dot_v1_dot_ingest__service__pb2.CreateUploadsRequest.FromString,
+                    response_serializer=annostream_dot_ingest_dot_v1_dot_ingest__service__pb2.CreateUploadsResponse.SerializeToString,
+            ),
+            'CompleteUploads': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompleteUploads,
+                    request_deserializer=annostream_dot_ingest_dot_v1_dot_ingest__service__pb2.CompleteUploadsRequest.FromString,
+                    response_serializer=annostream_dot_ingest_dot_v1_dot_ingest__service__pb2.CompleteUploadsResponse.SerializeToString,
             ),
             'GetAsset': grpc.unary_unary_rpc_method_handler(
                     servicer.GetAsset,
@@ -278,6 +323,60 @@ class IngestService:
             '/annostream.ingest.v1.IngestService/StreamAssets',
             annostream_dot_ingest_dot_v1_dot_ingest__service__pb2.StreamAssetsRequest.SerializeToString,
             annostream_dot_ingest_dot_v1_dot_ingest__service__pb2.StreamAssetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateUploads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/annostream.ingest.v1.IngestService/CreateUploads',
+            annostream_dot_ingest_dot_v1_dot_ingest__service__pb2.CreateUploadsRequest.SerializeToString,
+            annostream_dot_ingest_dot_v1_dot_ingest__service__pb2.CreateUploadsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompleteUploads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/annostream.ingest.v1.IngestService/CompleteUploads',
+            annostream_dot_ingest_dot_v1_dot_ingest__service__pb2.CompleteUploadsRequest.SerializeToString,
+            annostream_dot_ingest_dot_v1_dot_ingest__service__pb2.CompleteUploadsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -53,6 +53,23 @@ class IngestServiceStub:
     STREAM_OUT_OF_ORDER, CHUNK_TOO_LARGE, STREAM_IDLE; SPOOL_FULL, CONTENT_BUSY, OUTBOX_FULL, STOPPING, DEPENDENCY_AWAY
     (try again).
     """
+    CreateUploads: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.CreateUploadsRequest, _ingest_service_pb2.CreateUploadsResponse]
+    """Links by which a browser sends files straight to S3, many files at a time (`max_uploads_per_call`): one PUT for each, or
+    one for each part where a file is larger than `upload_part_bytes`. Nothing is an asset before CompleteUploads. A call
+    that is repeated opens others; what is never completed is removed by itself.
+    Role: annotator, or a service account. Rejections, an answer's own and not the call's: EMPTY_FILE, TOO_LARGE,
+    UNSUPPORTED_TYPE, INVALID_PATH, INVALID_DEDUPE_KEY, INVALID_METADATA, METADATA_TOO_LARGE.
+    Reasons: TOO_MANY_UPLOADS, PROJECT_NOT_FOUND, PROJECT_ARCHIVED.
+    """
+    CompleteUploads: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.CompleteUploadsRequest, _ingest_service_pb2.CompleteUploadsResponse]
+    """Takes what has arrived by those links, many files at a time (`max_uploads_per_call`): it is read, checked and kept as if
+    it had come by StreamAssets. An answer is durable; a repeat answers the same, until two lifetimes of the links after
+    they were made. While a server is away the call is refused, and a repeat goes on where it ended.
+    Role: annotator, or a service account. Rejections, an answer's own and not the call's: those of StreamAssets; and
+    without a name, for nothing is decided and the call may be repeated: NOTHING_ARRIVED, PARTS_MISSING, UPLOAD_NOT_FOUND,
+    CONTENT_BUSY, OUTBOX_FULL, SPOOL_FULL, PROJECT_NOT_FOUND, PROJECT_ARCHIVED.
+    Reasons: TOO_MANY_UPLOADS.
+    """
     GetAsset: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.GetAssetRequest, _ingest_service_pb2.GetAssetResponse]
     """Reasons: ASSET_NOT_FOUND."""
     ListAssets: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.ListAssetsRequest, _ingest_service_pb2.ListAssetsResponse]
@@ -99,6 +116,23 @@ class IngestServiceAsyncStub(IngestServiceStub):
     What ends the stream, after the answers of what was sent whole: INVALID_NAME, PROJECT_NOT_FOUND, PROJECT_ARCHIVED,
     STREAM_OUT_OF_ORDER, CHUNK_TOO_LARGE, STREAM_IDLE; SPOOL_FULL, CONTENT_BUSY, OUTBOX_FULL, STOPPING, DEPENDENCY_AWAY
     (try again).
+    """
+    CreateUploads: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.CreateUploadsRequest, _ingest_service_pb2.CreateUploadsResponse]  # type: ignore[assignment]
+    """Links by which a browser sends files straight to S3, many files at a time (`max_uploads_per_call`): one PUT for each, or
+    one for each part where a file is larger than `upload_part_bytes`. Nothing is an asset before CompleteUploads. A call
+    that is repeated opens others; what is never completed is removed by itself.
+    Role: annotator, or a service account. Rejections, an answer's own and not the call's: EMPTY_FILE, TOO_LARGE,
+    UNSUPPORTED_TYPE, INVALID_PATH, INVALID_DEDUPE_KEY, INVALID_METADATA, METADATA_TOO_LARGE.
+    Reasons: TOO_MANY_UPLOADS, PROJECT_NOT_FOUND, PROJECT_ARCHIVED.
+    """
+    CompleteUploads: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.CompleteUploadsRequest, _ingest_service_pb2.CompleteUploadsResponse]  # type: ignore[assignment]
+    """Takes what has arrived by those links, many files at a time (`max_uploads_per_call`): it is read, checked and kept as if
+    it had come by StreamAssets. An answer is durable; a repeat answers the same, until two lifetimes of the links after
+    they were made. While a server is away the call is refused, and a repeat goes on where it ended.
+    Role: annotator, or a service account. Rejections, an answer's own and not the call's: those of StreamAssets; and
+    without a name, for nothing is decided and the call may be repeated: NOTHING_ARRIVED, PARTS_MISSING, UPLOAD_NOT_FOUND,
+    CONTENT_BUSY, OUTBOX_FULL, SPOOL_FULL, PROJECT_NOT_FOUND, PROJECT_ARCHIVED.
+    Reasons: TOO_MANY_UPLOADS.
     """
     GetAsset: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.GetAssetRequest, _ingest_service_pb2.GetAssetResponse]  # type: ignore[assignment]
     """Reasons: ASSET_NOT_FOUND."""
@@ -155,6 +189,35 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         What ends the stream, after the answers of what was sent whole: INVALID_NAME, PROJECT_NOT_FOUND, PROJECT_ARCHIVED,
         STREAM_OUT_OF_ORDER, CHUNK_TOO_LARGE, STREAM_IDLE; SPOOL_FULL, CONTENT_BUSY, OUTBOX_FULL, STOPPING, DEPENDENCY_AWAY
         (try again).
+        """
+
+    @_abc_1.abstractmethod
+    def CreateUploads(
+        self,
+        request: _ingest_service_pb2.CreateUploadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ingest_service_pb2.CreateUploadsResponse, _abc.Awaitable[_ingest_service_pb2.CreateUploadsResponse]]:
+        """Links by which a browser sends files straight to S3, many files at a time (`max_uploads_per_call`): one PUT for each, or
+        one for each part where a file is larger than `upload_part_bytes`. Nothing is an asset before CompleteUploads. A call
+        that is repeated opens others; what is never completed is removed by itself.
+        Role: annotator, or a service account. Rejections, an answer's own and not the call's: EMPTY_FILE, TOO_LARGE,
+        UNSUPPORTED_TYPE, INVALID_PATH, INVALID_DEDUPE_KEY, INVALID_METADATA, METADATA_TOO_LARGE.
+        Reasons: TOO_MANY_UPLOADS, PROJECT_NOT_FOUND, PROJECT_ARCHIVED.
+        """
+
+    @_abc_1.abstractmethod
+    def CompleteUploads(
+        self,
+        request: _ingest_service_pb2.CompleteUploadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ingest_service_pb2.CompleteUploadsResponse, _abc.Awaitable[_ingest_service_pb2.CompleteUploadsResponse]]:
+        """Takes what has arrived by those links, many files at a time (`max_uploads_per_call`): it is read, checked and kept as if
+        it had come by StreamAssets. An answer is durable; a repeat answers the same, until two lifetimes of the links after
+        they were made. While a server is away the call is refused, and a repeat goes on where it ended.
+        Role: annotator, or a service account. Rejections, an answer's own and not the call's: those of StreamAssets; and
+        without a name, for nothing is decided and the call may be repeated: NOTHING_ARRIVED, PARTS_MISSING, UPLOAD_NOT_FOUND,
+        CONTENT_BUSY, OUTBOX_FULL, SPOOL_FULL, PROJECT_NOT_FOUND, PROJECT_ARCHIVED.
+        Reasons: TOO_MANY_UPLOADS.
         """
 
     @_abc_1.abstractmethod

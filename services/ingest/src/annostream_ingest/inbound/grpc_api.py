@@ -11,12 +11,14 @@ from annostream.ingest.v1 import ingest_service_pb2 as api
 from annostream.ingest.v1.ingest_service_pb2_grpc import IngestServiceServicer
 from annostream_ingest.domain.refusal import Rejection
 from annostream_ingest.inbound.asset_stream import AssetStream, Door, Outcome, single
+from annostream_ingest.inbound.upload_wire import answer_to_wire, arrived_of, opened_to_wire, wanted_of
 from annostream_ingest.messages import asset_ids, asset_to_wire, listing_of, project_id, rejection_to_wire, timestamp
 from annostream_ingest.ports import Announcer
 from annostream_ingest.use_cases.catalogue import Catalogue
 from annostream_ingest.use_cases.intake import Acknowledged
 from annostream_ingest.use_cases.projects import Projects
 from annostream_ingest.use_cases.removal import Removal
+from annostream_ingest.use_cases.uploads import Uploads
 from annostream_kit.auth import Role, current_caller
 from annostream_kit.errors import AlreadyExists, FailedPrecondition, InvalidArgument, Refused
 from annostream_kit.ids import parse_name
@@ -25,6 +27,8 @@ from annostream_kit.paging import decode_time_token, encode_time_token, first_th
 ROLES = {
     "UploadAsset": Role.ANNOTATOR,
     "StreamAssets": Role.ANNOTATOR,
+    "CreateUploads": Role.ANNOTATOR,
+    "CompleteUploads": Role.ANNOTATOR,
     "GetAsset": Role.VIEWER,
     "ListAssets": Role.VIEWER,
     "GetAssetUrls": Role.VIEWER,
@@ -47,6 +51,7 @@ class IngestApi(IngestServiceServicer):
         door: Door,
         stream: AssetStream,
         *,
+        uploads: Uploads,
         projects: Projects,
         catalogue: Catalogue,
         removal: Removal,
@@ -59,6 +64,7 @@ class IngestApi(IngestServiceServicer):
     ) -> None:
         self._door = door
         self._stream = stream
+        self._uploads = uploads
         self._projects = projects
         self._catalogue = catalogue
         self._removal = removal
@@ -84,6 +90,16 @@ class IngestApi(IngestServiceServicer):
     ) -> AsyncIterator[api.StreamAssetsResponse]:
         async for outcome in self._stream.outcomes(request_iterator):
             yield _outcome_to_wire(outcome)
+
+    async def CreateUploads(self, request: api.CreateUploadsRequest, context: object) -> api.CreateUploadsResponse:
+        opened = await self._uploads.create(wanted_of(request))
+        return api.CreateUploadsResponse(results=map(opened_to_wire, opened))
+
+    async def CompleteUploads(
+        self, request: api.CompleteUploadsRequest, context: object
+    ) -> api.CompleteUploadsResponse:
+        answers = await self._uploads.complete(*arrived_of(request))
+        return api.CompleteUploadsResponse(results=map(answer_to_wire, answers))
 
     async def GetAsset(self, request: api.GetAssetRequest, context: object) -> api.GetAssetResponse:
         project, asset = parse_name("projects/*/assets/*", request.name)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+from annostream_ingest.domain.upload import Upload
+from annostream_kit.direct_uploads import Awaited, DirectUploads
 from annostream_kit.events import Event
 from annostream_kit.objects import Objects
 
@@ -38,3 +40,33 @@ class S3Objects:
 
     async def fetch(self, uri: str) -> bytes:
         return await self._objects.get(self._objects.key_of(uri))
+
+
+class S3Uploads:
+    """The UploadBucket."""
+
+    def __init__(self, objects: Objects, direct: DirectUploads) -> None:
+        self._objects = objects
+        self._direct = direct
+
+    async def upload_links(self, uploads: Sequence[Upload], *, lifetime_seconds: int) -> list[list[str]]:
+        awaited = [Awaited(upload.key, upload.part_sizes, upload.multipart) for upload in uploads]
+        return await self._direct.links(awaited, lifetime_seconds=lifetime_seconds)
+
+    async def begin_parts(self, uploads: Sequence[Upload]) -> list[str]:
+        return await asyncio.gather(*(self._direct.begin_parts(upload.key) for upload in uploads))
+
+    async def join_parts(self, upload: Upload, etags: Sequence[str]) -> None:
+        await self._direct.join_parts(upload.key, upload.multipart, etags)
+
+    async def abort_parts(self, uploads: Sequence[Upload]) -> None:
+        await asyncio.gather(*(self._direct.abort_parts(upload.key) for upload in uploads))
+
+    async def size_of(self, key: str) -> int | None:
+        return await self._objects.size_of(key)
+
+    def stream(self, key: str, size_bytes: int) -> AsyncIterator[bytes]:
+        return self._objects.stream(key, size_bytes=size_bytes)
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        await self._objects.delete(keys)

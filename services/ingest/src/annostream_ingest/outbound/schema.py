@@ -38,6 +38,10 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         # Blobs that the sweeper must look at; confirmed ones have no check_at.
         IndexModel([("check_at", ASCENDING)], name="due", partialFilterExpression={"check_at": {"$exists": True}}),
     ],
+    "uploads": [
+        # Uploads past their time.
+        IndexModel([("sweep_at", ASCENDING)], name="due"),
+    ],
 }  # fmt: skip
 
 

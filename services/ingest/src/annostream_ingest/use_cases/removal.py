@@ -13,6 +13,7 @@ from annostream_ingest.domain.asset import Asset, Fact, delete, purge
 from annostream_ingest.domain.blob import Blob, BlobState
 from annostream_ingest.ports import AssetStore, BlobStore, Clock, Key, ObjectStore, RejectionStore, Wake
 from annostream_ingest.use_cases.catalogue import find_all
+from annostream_ingest.use_cases.upload_sweep import UploadSweep
 from annostream_kit.errors import Aborted, InvalidArgument, ResourceExhausted
 from annostream_kit.failures import is_dependency_away
 
@@ -123,7 +124,7 @@ class Removal:
 
 
 class Sweeper:
-    """Now and then: blobs without an owner, purges that broke off, rejections past their time."""
+    """Now and then: blobs without an owner, purges that broke off, rejections and uploads past their time."""
 
     def __init__(
         self,
@@ -131,6 +132,7 @@ class Sweeper:
         blobs: BlobStore,
         rejections: RejectionStore,
         eraser: Eraser,
+        uploads: UploadSweep,
         *,
         clock: Clock,
         rejection_retention: timedelta,
@@ -140,6 +142,7 @@ class Sweeper:
         self._blobs = blobs
         self._rejections = rejections
         self._eraser = eraser
+        self._uploads = uploads
         self._clock = clock
         self._retention = rejection_retention
         self._interval_seconds = interval_seconds
@@ -161,6 +164,7 @@ class Sweeper:
         dropped = await self._rejections.drop_before(self._clock() - self._retention)
         if dropped:
             log.info("rejections_dropped", count=dropped)
+        await self._uploads.sweep()
 
     async def _finish_purges(self) -> None:
         await erase_all(self._eraser, self._assets, await self._assets.unerased(_BATCH))

@@ -128,7 +128,7 @@ def test_borrowed_libraries_are_linked_by_the_names_that_mongod_asks_for(tmp_pat
     }
 
 
-def test_a_request_is_signed_over_method_path_body_and_time() -> None:
+def test_a_request_is_signed_over_method_path_query_body_and_time() -> None:
     access = S3Access("http://s3", "us-east-1", "KEY", "SECRET", "b")
     now = datetime(2026, 1, 2, tzinfo=UTC)
     headers = signed_headers(access, "PUT", "/b/k", b"x", host="s3", now=now)
@@ -137,10 +137,11 @@ def test_a_request_is_signed_over_method_path_body_and_time() -> None:
         signed_headers(access, "GET", "/b/k", b"x", host="s3", now=now),
         signed_headers(access, "PUT", "/b/l", b"x", host="s3", now=now),
         signed_headers(access, "PUT", "/b/k", b"y", host="s3", now=now),
+        signed_headers(access, "PUT", "/b/k", b"x", host="s3", now=now, query="cors"),
         signed_headers(access, "PUT", "/b/k", b"x", host="s3", now=now.replace(minute=1)),
         signed_headers(replace(access, secret_key="OTHER"), "PUT", "/b/k", b"x", host="s3", now=now),
     ]
-    assert len({headers["authorization"], *(other["authorization"] for other in others)}) == 6
+    assert len({headers["authorization"], *(other["authorization"] for other in others)}) == 7
 
 
 def test_secrets_of_an_earlier_version_are_kept_and_newer_principals_added(tmp_path: Path) -> None:

@@ -92,6 +92,8 @@ async def test_every_page_is_kept_to_itself(built: Path) -> None:
 
 def test_the_buckets_origin_is_that_of_its_address_unless_said_otherwise() -> None:
     assert settings_with(s3_endpoint_url="http://127.0.0.1:8333/x").browser_s3_origin == "http://127.0.0.1:8333"
+    both = settings_with(s3_endpoint_url="http://s3:8333", s3_public_endpoint_url="https://s3.example/x")
+    assert both.browser_s3_origin == "https://s3.example"
     both = settings_with(s3_endpoint_url="http://s3:8333", s3_origin="https://images.example")
     assert both.browser_s3_origin == "https://images.example"
     assert settings_with().browser_s3_origin == ""

@@ -18,13 +18,14 @@ from confluent_kafka.admin import AdminClient
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from annostream_embedded import stack
+from annostream_embedded import s3_cors, stack
 from annostream_embedded.data_directory import DataDirectory
 from annostream_embedded.errors import EmbeddedError, NotReady
 from annostream_embedded.mongodb import REPLICA_SET
 from annostream_embedded.ports import LOOPBACK, choose
 from annostream_embedded.s3 import BUCKET, REGION
 from annostream_embedded.s3_request import S3Access, send
+from annostream_embedded.settings import Settings
 
 CHOICE = "ANNOSTREAM_TEST_STACK"
 # Images by setting, each with its default.
@@ -89,7 +90,8 @@ def _servers(data_dir: Path) -> Iterator[dict[str, str]]:
     ports = choose(DataDirectory.at(data_dir), 0, 1)
     mongodb, kafka, s3 = (ports.server(name) for name in ("mongodb", "kafka", "s3"))
     access = S3Access(f"http://{LOOPBACK}:{s3}", REGION, secrets.token_hex(10), secrets.token_hex(20), BUCKET)
-    servers = (_mongodb(mongodb), _kafka(kafka), _s3(s3, access))
+    allowed = s3_cors.origins(Settings.from_environment(), ports)
+    servers = (_mongodb(mongodb), _kafka(kafka), _s3(s3, access, allowed))
     with ExitStack() as running:
         containers = [running.enter_context(_container(server)) for server in servers]
         for server, container in zip(servers, containers, strict=True):
@@ -168,12 +170,12 @@ def _kafka(port: int) -> _Server:
     return _Server("ANNOSTREAM_TEST_IMAGE_KAFKA", port, partial(_probe_kafka, port), environment=environment)
 
 
-def _s3(port: int, access: S3Access) -> _Server:
+def _s3(port: int, access: S3Access, allowed: list[str]) -> _Server:
     """The image would set aside 1 GiB for each volume."""
     keys = {"AWS_ACCESS_KEY_ID": access.access_key, "AWS_SECRET_ACCESS_KEY": access.secret_key}
     command = f"server -s3 -s3.port={port} -volume.max=100 -master.volumePreallocate=false -master.telemetry=false"
     command += " -master.raftHashicorp -master.raftBootstrap -master.electionTimeout=1s"
-    return _Server("ANNOSTREAM_TEST_IMAGE_S3", port, partial(_probe_s3, access), command, keys)
+    return _Server("ANNOSTREAM_TEST_IMAGE_S3", port, partial(_probe_s3, access, allowed), command, keys)
 
 
 def _probe_mongodb(port: int) -> None:
@@ -197,9 +199,10 @@ def _probe_kafka(port: int) -> None:
         raise NotReady(f"Kafka answers: {error}") from error
 
 
-def _probe_s3(access: S3Access) -> None:
+def _probe_s3(access: S3Access, allowed: list[str]) -> None:
     """A listing answers before a write does, so the probe is a real write."""
     made = send(access, "PUT", f"/{access.bucket}")
     probed = send(access, "PUT", f"/{access.bucket}/.annostream/probe", b"ready")
     if made not in {200, 409} or probed != 200:
         raise NotReady(f"S3 answers {made} to the bucket, {probed} to an object")
+    s3_cors.allow(access, allowed)

@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from annostream_embedded import s3_cors
 from annostream_embedded.credentials import S3_ADMIN, Credentials
 from annostream_embedded.data_directory import write_whole
 from annostream_embedded.errors import EmbeddedError, NotReady
@@ -70,6 +71,8 @@ class S3:
         probed = send(access, "PUT", f"/{BUCKET}/.annostream/probe", b"ready")
         if made not in {200, 409} or probed != 200:
             raise NotReady(f"S3 answers {made} to the bucket, {probed} to an object")
+        # At each start: the gateway's port may be another than before.
+        s3_cors.allow(access, s3_cors.origins(self.settings, self.ports))
 
     def access(self, identity: str) -> S3Access:
         access_key, secret_key = self.credentials.s3[identity]

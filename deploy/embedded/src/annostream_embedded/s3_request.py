@@ -29,14 +29,15 @@ class S3Access:
         return {f"ANNOSTREAM_S3_{name.upper()}": value for name, value in self.__dict__.items()}
 
 
-def send(access: S3Access, method: str, path: str, body: bytes = b"") -> int:
-    """The HTTP status. `path` is "/bucket/key". Raises NotReady when nothing answers."""
+def send(access: S3Access, method: str, path: str, body: bytes = b"", *, query: str = "") -> int:
+    """The HTTP status. `path` is "/bucket/key", `query` one word as "cors". Raises NotReady when nothing answers."""
     url = urlsplit(access.endpoint_url)
     kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
     connection = kind(url.netloc, timeout=_TIMEOUT_SECONDS)
     try:
-        headers = signed_headers(access, method, quote(path), body, host=url.netloc, now=datetime.now(UTC))
-        connection.request(method, quote(path), body=body, headers=headers)
+        now = datetime.now(UTC)
+        headers = signed_headers(access, method, quote(path), body, host=url.netloc, now=now, query=query)
+        connection.request(method, quote(path) + (f"?{query}" if query else ""), body=body, headers=headers)
         response = connection.getresponse()
         response.read()
     except (OSError, http.client.HTTPException) as error:
@@ -47,7 +48,7 @@ def send(access: S3Access, method: str, path: str, body: bytes = b"") -> int:
 
 
 def signed_headers(
-    access: S3Access, method: str, path: str, body: bytes, *, host: str, now: datetime
+    access: S3Access, method: str, path: str, body: bytes, *, host: str, now: datetime, query: str = ""
 ) -> dict[str, str]:
     """Source: AWS, "Authenticating Requests: Using the Authorization Header (Signature Version 4)"."""
     digest = hashlib.sha256(body).hexdigest()
@@ -56,7 +57,8 @@ def signed_headers(
     headers = {"host": host, "x-amz-content-sha256": digest, "x-amz-date": stamp}
     names = ";".join(headers)
     lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
-    request = f"{method}\n{path}\n\n{lines}\n{names}\n{digest}"
+    canonical_query = f"{query}=" if query else ""
+    request = f"{method}\n{path}\n{canonical_query}\n{lines}\n{names}\n{digest}"
     to_sign = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
     key = b"AWS4" + access.secret_key.encode()
     for part in scope.split("/"):

@@ -42,6 +42,7 @@ class Settings:
     max_restart_delay_seconds: float = 30.0
     kafka_heap_mebibytes: int = 384
     mongodb_cache_gigabytes: float = 0.5
+    s3_cors_origins: str = ""
     service_commands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
@@ -57,6 +58,7 @@ class Settings:
             cache_folder=user_cache_folder(source),
             maven_repository=source.get("ANNOSTREAM_MAVEN_REPOSITORY"),
             mongod=source.get("ANNOSTREAM_MONGOD"),
+            s3_cors_origins=source.get("ANNOSTREAM_S3_CORS_ORIGINS", ""),
             service_commands=_service_commands(source.get("ANNOSTREAM_SERVICE_COMMANDS")),
             **numbers,  # type: ignore[arg-type]  # each number's own type is in _NUMBERS
         )

@@ -45,12 +45,13 @@ class RestSettings(ServiceSettings):
     count_interval_seconds: float = Field(default=1.0, gt=0)
     """how often a watched project's counters are looked up"""
     s3_origin: str = ""
-    """where the browser fetches and puts images, scheme://host[:port]; empty: that of ANNOSTREAM_S3_ENDPOINT_URL"""
+    """where the browser fetches and puts images, scheme://host[:port]; empty: that of presigned links"""
 
     @property
     def browser_s3_origin(self) -> str:
         """Empty where neither is set."""
-        if self.s3_origin or not self.s3_endpoint_url:
+        links = self.s3_public_endpoint_url or self.s3_endpoint_url
+        if self.s3_origin or not links:
             return self.s3_origin
-        parts = urlsplit(self.s3_endpoint_url)
+        parts = urlsplit(links)
         return f"{parts.scheme}://{parts.netloc}"

@@ -9,8 +9,7 @@ from datetime import datetime
 
 from annostream_ingest.domain.arrival import Received
 from annostream_ingest.domain.upload import Outcome, Upload
-from annostream_ingest.ports import Key
-from annostream_kit.objects import ObjectMissingError, ObjectRefusedError
+from annostream_ingest.ports import Key, NotThereError
 from tests.fakes.ingest import Bytes, FakeObjects
 
 
@@ -82,10 +81,10 @@ class FakeUploadBucket:
 
     async def join_parts(self, upload: Upload, etags: Sequence[str]) -> None:
         if upload.multipart not in self.parts:
-            raise ObjectMissingError("NoSuchUpload")
+            raise NotThereError("NoSuchUpload")
         key, parts = self.parts[upload.multipart]
         if [_etag(parts.get(number, b"")) for number in range(1, len(etags) + 1)] != list(etags):
-            raise ObjectRefusedError("InvalidPart")
+            raise NotThereError("InvalidPart")
         del self.parts[upload.multipart]
         self.objects.rows[key] = b"".join(parts[number] for number in sorted(parts))
 
@@ -98,10 +97,10 @@ class FakeUploadBucket:
 
     async def stream(self, key: str, size_bytes: int) -> AsyncIterator[bytes]:
         if key not in self.objects.rows:
-            raise ObjectMissingError(key)
+            raise NotThereError(key)
         data = self.objects.rows[key]
         if len(data) < size_bytes:
-            raise ObjectRefusedError("416")
+            raise NotThereError("416")
         for start in range(0, size_bytes, 8):
             yield data[start : min(start + 8, size_bytes)]
 

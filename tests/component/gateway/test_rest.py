@@ -69,6 +69,22 @@ async def test_the_whole_job_by_rest(world: World) -> None:
     assert any(path.endswith(".json") for path in zipfile.ZipFile(io.BytesIO(data)).namelist())
 
 
+async def test_a_photo_is_sent_straight_to_s3_and_taken_by_rest(world: World) -> None:
+    name, data = (await world.project())["name"], photo(3)
+    files = [{"path": "a/유미.jpg", "sizeBytes": str(len(data)), "metadata": {"camera": "left"}}, {"path": "empty.jpg"}]
+    created = (await world.ok("POST", f"/{name}/uploads:create", json={"uploads": files}))["results"]
+    upload = created[0]["upload"]
+    assert created[1]["rejection"]["reason"] == "EMPTY_FILE"
+    async with httpx.AsyncClient() as plain:
+        assert (await plain.put(upload["putUrls"][0], content=data)).status_code == 200
+    done = {"uploads": [{"name": upload["name"]}]}
+    (result,) = (await world.ok("POST", f"/{name}/uploads:complete", json=done))["results"]
+    assert result["taken"]["asset"]["path"] == "a/유미.jpg"
+    assert (await world.ok("POST", f"/{name}/uploads:complete", json=done))["results"] == [result]
+    listed = await world.ok("GET", f"/{name}/assets", params={"metadata[camera]": "left"})
+    assert [asset["name"] for asset in listed["assets"]] == [result["taken"]["asset"]["name"]]
+
+
 async def watched(world: World, path: str) -> list[Event]:
     async with asyncio.timeout(60), world.events(path) as events:
         return [event async for event in events]

@@ -13,6 +13,7 @@ from annostream_ingest.domain.asset import AssetDeleted, AssetPurged, Fact, Stat
 from annostream_ingest.domain.blob import BlobState
 from annostream_ingest.ports import Key, Saved
 from annostream_ingest.use_cases.removal import Eraser, Sweeper
+from annostream_ingest.use_cases.upload_sweep import UploadSweep
 from annostream_kit.errors import Aborted, DependencyAwayError, InvalidArgument, NotFound, ResourceExhausted
 from tests.fakes.ingest import Bytes, FakeAssets
 from tests.unit.ingest.making import PHOTO, Made, arrival
@@ -260,7 +261,7 @@ class _Stopping(FakeAssets):
 async def test_the_sweeper_goes_on_after_a_store_was_away_and_a_fault_ends_it() -> None:
     made = Made(assets=_Stopping(DependencyAwayError("MongoDB"), DependencyAwayError("MongoDB"), RuntimeError("fault")))
     sweeper = Sweeper(
-        made.assets, made.blobs, made.rejections, made.eraser,
+        made.assets, made.blobs, made.rejections, made.eraser, UploadSweep(made.uploads, made.bucket, made.clock),
         clock=made.clock, rejection_retention=timedelta(days=1), interval_seconds=0,
     )  # fmt: skip
     with pytest.raises(RuntimeError, match="fault"):

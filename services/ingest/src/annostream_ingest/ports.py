@@ -166,11 +166,12 @@ class ObjectStore(Protocol):
         """A short-lived link to each."""
 
 
-class UploadBucket(Protocol):
-    """The bucket as a browser writes to it.
+class NotThereError(Exception):
+    """What was to be read or joined is not in S3: it never came, is gone, or has become another."""
 
-    DependencyAwayError as above; ObjectMissingError where there is no such object, or upload in parts.
-    """
+
+class UploadBucket(Protocol):
+    """The bucket as a browser writes to it. DependencyAwayError while it does not answer."""
 
     async def upload_links(self, uploads: Sequence[Upload], *, lifetime_seconds: int) -> list[list[str]]:
         """A link for each part of each, or for the whole; a link takes its own bytes' number and no other."""
@@ -179,7 +180,7 @@ class UploadBucket(Protocol):
         """S3's id of each upload in parts."""
 
     async def join_parts(self, upload: Upload, etags: Sequence[str]) -> None:
-        """Makes the object of all parts; ObjectRefusedError where they are not those that arrived."""
+        """Makes the object of all parts; NotThereError where they are not those that arrived, or were joined before."""
 
     async def abort_parts(self, uploads: Sequence[Upload]) -> None:
         """Drops what arrived of those that were never joined; safe to repeat."""
@@ -187,7 +188,7 @@ class UploadBucket(Protocol):
     async def size_of(self, key: str) -> int | None: ...
 
     def stream(self, key: str, size_bytes: int) -> AsyncIterator[bytes]:
-        """ObjectRefusedError where the object has become smaller meanwhile."""
+        """NotThereError where it is gone, or has become smaller."""
 
     async def delete(self, keys: Sequence[str]) -> None: ...
 

@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from annostream_ingest.domain.upload import Upload
+from annostream_ingest.ports import NotThereError
 from annostream_kit.direct_uploads import Awaited, DirectUploads
 from annostream_kit.events import Event
-from annostream_kit.objects import Objects
+from annostream_kit.objects import ObjectMissingError, ObjectRefusedError, Objects
 
 
 class S3Objects:
@@ -57,7 +58,10 @@ class S3Uploads:
         return await asyncio.gather(*(self._direct.begin_parts(upload.key) for upload in uploads))
 
     async def join_parts(self, upload: Upload, etags: Sequence[str]) -> None:
-        await self._direct.join_parts(upload.key, upload.multipart, etags)
+        try:
+            await self._direct.join_parts(upload.key, upload.multipart, etags)
+        except (ObjectMissingError, ObjectRefusedError) as error:
+            raise NotThereError(str(error)) from error
 
     async def abort_parts(self, uploads: Sequence[Upload]) -> None:
         await asyncio.gather(*(self._direct.abort_parts(upload.key) for upload in uploads))
@@ -65,8 +69,13 @@ class S3Uploads:
     async def size_of(self, key: str) -> int | None:
         return await self._objects.size_of(key)
 
-    def stream(self, key: str, size_bytes: int) -> AsyncIterator[bytes]:
-        return self._objects.stream(key, size_bytes=size_bytes)
+    async def stream(self, key: str, size_bytes: int) -> AsyncIterator[bytes]:
+        chunks = self._objects.stream(key, size_bytes=size_bytes)
+        try:
+            async for chunk in chunks:
+                yield chunk
+        except (ObjectMissingError, ObjectRefusedError) as error:
+            raise NotThereError(str(error)) from error
 
     async def delete(self, keys: Sequence[str]) -> None:
         await self._objects.delete(keys)

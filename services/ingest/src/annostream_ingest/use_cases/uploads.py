@@ -10,10 +10,9 @@ from datetime import timedelta
 from annostream_ingest.domain.arrival import Arrival
 from annostream_ingest.domain.refusal import Refusal, Rejection
 from annostream_ingest.domain.upload import Taken, Upload, check_arrived, check_claim, open_upload
-from annostream_ingest.ports import AssetStore, Clock, Hold, Key, Room, UploadBucket, UploadStore
+from annostream_ingest.ports import AssetStore, Clock, Key, NotThereError, Room, UploadBucket, UploadStore
 from annostream_ingest.use_cases.intake import Acknowledged, Intake
 from annostream_kit.errors import InvalidArgument, Refused
-from annostream_kit.objects import ObjectMissingError, ObjectRefusedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +50,6 @@ class Arrived:
 
 Answer = Acknowledged | Rejection | Refusal
 """A Refusal decides nothing: mend what it says, and complete again."""
-
-
-class _NotThereError(Exception):
-    """What was to be read is not in S3, or not any more."""
 
 
 class Uploads:
@@ -136,7 +131,7 @@ class Uploads:
         async with self._places:
             try:
                 return await self._remembered(upload) or await self._take(upload, etags)
-            except _NotThereError:
+            except NotThereError:
                 return await self._look_again(upload)
             except Refused as refused:
                 return Refusal(refused.reason, refused.message)
@@ -148,7 +143,7 @@ class Uploads:
                 return refusal
             size = await self._bucket.size_of(upload.key)
         if size is None:
-            raise _NotThereError
+            raise NotThereError(upload.key)
         result = await self._read(upload, size)
         outcome = Taken(result.asset.id, result.duplicate) if isinstance(result, Acknowledged) else result
         holds = await self._uploads.settle((upload.project, upload.id), outcome)
@@ -159,10 +154,7 @@ class Uploads:
         if len(etags) != expected:
             message = f"This upload has {expected} parts: PUT each, and give the ETag of each, in order."
             return Refusal("PARTS_MISSING", message)
-        try:
-            await self._bucket.join_parts(upload, etags)
-        except (ObjectMissingError, ObjectRefusedError) as error:
-            raise _NotThereError from error
+        await self._bucket.join_parts(upload, etags)
         return None
 
     async def _read(self, upload: Upload, size: int) -> Acknowledged | Rejection:
@@ -172,18 +164,12 @@ class Uploads:
             return await intake.refuse(arrival, refusal)
         hold = await self._room.reserve(size)
         try:
-            await self._fetch(upload, size, hold)
+            async for chunk in self._bucket.stream(upload.key, size):
+                await hold.write(chunk)
             await hold.finish()
             return await intake.take(arrival, hold)
         finally:
             hold.drop()
-
-    async def _fetch(self, upload: Upload, size: int, hold: Hold) -> None:
-        try:
-            async for chunk in self._bucket.stream(upload.key, size):
-                await hold.write(chunk)
-        except (ObjectMissingError, ObjectRefusedError) as error:
-            raise _NotThereError from error
 
     async def _look_again(self, upload: Upload) -> Answer:
         """Nothing is there: it never came, or another call has settled it in this moment and taken it away."""

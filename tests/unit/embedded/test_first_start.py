@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import jgo.maven  # noqa: F401  # here, for Python 3.11 trips over finalizers that import while an import has its lock
 import pytest
 
 from annostream_embedded import credentials, endpoints, services

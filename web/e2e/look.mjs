@@ -31,6 +31,9 @@ async function walk(locale, colorScheme) {
   await page.goto(`${address}/projects/new`);
   await page.fill("form input", "우리집 고양이");
   await shoot("3-wizard-name");
+  await page.click(".steps li:nth-child(2) button");
+  await page.waitForSelector(".zone");
+  await shoot("3-wizard-data");
   await page.click(".steps li:nth-child(3) button");
   await page.waitForSelector(".stage img");
   await page.fill("textarea", "Cat\nDog");

@@ -6,6 +6,7 @@ import { basename, join } from "node:path";
 import type { Plugin } from "vite";
 import { seeded } from "./seed.ts";
 import { fakeGateway } from "./server.ts";
+import { put } from "./uploads.ts";
 
 /** What the gateway sends at least: no inline script or style, nothing from elsewhere. */
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -30,18 +31,25 @@ export function fakeApi(): Plugin {
 async function serve(gateway: (r: Request) => Promise<Response>, asked: IncomingMessage, out: ServerResponse): Promise<boolean> {
   const path = asked.url ?? "/";
   if (path.startsWith("/fake/samples/")) out.end(await readFile(join(SAMPLES, basename(path))));
-  else if (path.startsWith("/api/")) await answer(gateway, asked, out);
+  else if (path.startsWith("/fake/uploads/")) {
+    out.setHeader("etag", put(path.replace("/fake/uploads/", ""), await bodyOf(asked)));
+    out.end();
+  } else if (path.startsWith("/api/")) await answer(gateway, asked, out);
   else return false;
   return true;
 }
 
 async function answer(gateway: (r: Request) => Promise<Response>, asked: IncomingMessage, out: ServerResponse): Promise<void> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of asked) chunks.push(chunk as Buffer);
   const method = asked.method ?? "GET";
   const headers = new Headers(Object.entries(asked.headers).flatMap(([key, value]) => (typeof value === "string" ? [[key, value]] : [])) as [string, string][]);
-  const body = method === "GET" ? {} : { body: Buffer.concat(chunks) };
+  const body = method === "GET" ? {} : { body: await bodyOf(asked) };
   const response = await gateway(new Request(`http://localhost${asked.url}`, { method, headers, ...body }));
   out.writeHead(response.status, Object.fromEntries(response.headers));
   out.end(await response.text());
+}
+
+async function bodyOf(asked: IncomingMessage): Promise<Buffer<ArrayBuffer>> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of asked) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
 }

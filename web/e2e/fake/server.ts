@@ -2,6 +2,7 @@
 
 import type * as wire from "../../src/lib/api/types.ts";
 import { FakeState, Refusal } from "./state.ts";
+import { completeUploads, createUploads } from "./uploads.ts";
 
 type Body = Record<string, unknown>;
 type Answer = object;
@@ -37,6 +38,8 @@ const ROUTES: readonly Route[] = [
   ["POST", at(`${PROJECT}/tasks/[^/:]+/annotations/[^/:]+:revise`), revise],
   ["POST", at(`${PROJECT}/assets:urls`), assetUrls],
   ["POST", at(`${PROJECT}/assets:delete`), deleteAssets],
+  ["POST", at(`${PROJECT}/uploads:create`), ({ state, project, body }) => createUploads(state, project, body["uploads"] as wire.NewUpload[])],
+  ["POST", at(`${PROJECT}/uploads:complete`), ({ state, project, body }) => completeUploads(state, project, body["uploads"] as wire.ArrivedUpload[])],
   ["POST", at(`${PROJECT}/snapshots`), ({ project }) => ({ snapshot: { name: `${project}/snapshots/v1` } })],
   ["POST", at(`${PROJECT}/snapshots/[^/:]+/exports`), ({ state, name, body }) => ({ export: state.addExport(name.replace(/\/exports$/, ""), body["format"] as wire.ExportFormat, body["images"] as wire.ExportImages) })],
   ["GET", at(`${PROJECT}/exports`), listExports],

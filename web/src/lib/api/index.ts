@@ -3,7 +3,7 @@
 import createClient, { type Client } from "openapi-fetch";
 import type { paths } from "./schema";
 import { sturdyFetch, type Fetch, type SturdyOptions } from "./sturdy";
-import type { Annotation, AssetUrls, Export, ExportFormat, ExportImages, FileUrl, Lease, LeasedTask, Loose, Project, LabelSchema, Result, Session, SignUpPolicy, SubmitAnswer, Task, TaskState } from "./types";
+import type { Annotation, ArrivedUpload, AssetUrls, Export, ExportFormat, ExportImages, FileUrl, Lease, LeasedTask, LinkedUpload, Loose, NewUpload, Project, LabelSchema, Result, Session, SignUpPolicy, SubmitAnswer, TakenUpload, Task, TaskState } from "./types";
 
 export type * from "./types";
 export { watch } from "./watch";
@@ -23,6 +23,8 @@ export function countsOf({ taskCounts = {} }: { taskCounts?: Record<string, stri
   const of = (state: string): number => Number(taskCounts[state] ?? 0);
   return { STATE_OPEN: of("OPEN"), STATE_COMPLETED: of("COMPLETED"), STATE_WITHDRAWN: of("WITHDRAWN") };
 }
+
+export const TASKS_A_PAGE = 200;
 
 const key = (requestId: string) => ({ headers: { "Idempotency-Key": requestId } });
 
@@ -77,7 +79,7 @@ export class Api {
   // Tasks
 
   async tasks(project: string, state: TaskState | undefined, pageToken = ""): Promise<Page<Task>> {
-    const query = { pageSize: 200, ...(state && { state }), ...token(pageToken) };
+    const query = { pageSize: TASKS_A_PAGE, ...(state && { state }), ...token(pageToken) };
     const answer = took(await this.#client.GET("/api/v1/projects/{project}/tasks", { params: { path: { project }, query } }));
     return { items: answer.tasks ?? [], next: answer.nextPageToken ?? "" };
   }
@@ -127,6 +129,18 @@ export class Api {
   async assetUrls(project: string, names: string[]): Promise<AssetUrls[]> {
     const sent = { params: { path: { project } }, body: { names } };
     return took(await this.#client.POST("/api/v1/projects/{project}/assets:urls", sent)).urls ?? [];
+  }
+
+  /** Links to send files by: an answer for each, in order. */
+  async createUploads(project: string, uploads: NewUpload[]): Promise<LinkedUpload[]> {
+    const sent = { params: { path: { project } }, body: { uploads } };
+    return took(await this.#client.POST("/api/v1/projects/{project}/uploads:create", sent)).results ?? [];
+  }
+
+  /** Makes assets of what has arrived: an answer for each, in order. */
+  async completeUploads(project: string, uploads: ArrivedUpload[]): Promise<TakenUpload[]> {
+    const sent = { params: { path: { project } }, body: { uploads } };
+    return took(await this.#client.POST("/api/v1/projects/{project}/uploads:complete", sent)).results ?? [];
   }
 
   async deleteAssets(project: string, names: string[]): Promise<void> {

@@ -924,6 +924,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/uploads:create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create uploads
+         * @description Links by which a browser sends files straight to S3, many files at a time (`max_uploads_per_call`): one PUT for each, or one for each part where a file is larger than `upload_part_bytes`. Nothing is an asset before CompleteUploads. A call that is repeated opens others; what is never completed is removed by itself. Role: annotator, or a service account. Rejections, an answer's own and not the call's: EMPTY_FILE, TOO_LARGE, UNSUPPORTED_TYPE, INVALID_PATH, INVALID_DEDUPE_KEY, INVALID_METADATA, METADATA_TOO_LARGE. Reasons: TOO_MANY_UPLOADS, PROJECT_NOT_FOUND, PROJECT_ARCHIVED.
+         */
+        post: operations["createUploads"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/uploads:complete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Complete uploads
+         * @description Takes what has arrived by those links, many files at a time (`max_uploads_per_call`): it is read, checked and kept as if it had come by StreamAssets. An answer is durable; a repeat answers the same, until two lifetimes of the links after they were made. While a server is away the call is refused, and a repeat goes on where it ended. Role: annotator, or a service account. Rejections, an answer's own and not the call's: those of StreamAssets; and without a name, for nothing is decided and the call may be repeated: NOTHING_ARRIVED, PARTS_MISSING, UPLOAD_NOT_FOUND, CONTENT_BUSY, OUTBOX_FULL, SPOOL_FULL, PROJECT_NOT_FOUND, PROJECT_ARCHIVED. Reasons: TOO_MANY_UPLOADS.
+         */
+        post: operations["completeUploads"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/assets/{asset}": {
         parameters: {
             query?: never;
@@ -1219,6 +1259,28 @@ export interface components {
         ChangeRoleResponse: {
             account?: components["schemas"]["Account"];
         };
+        /** @description A file that was sent. */
+        CompleteUploadsRequestArrivedUpload: {
+            /** @description projects/{project}/uploads/{upload} */
+            name?: string;
+            /** @description What S3 answered to each part, in order: its header ETag, with the quotes. None where it was sent whole. */
+            partEtags?: string[];
+        };
+        CompleteUploadsResponse: {
+            /** @description One for each of the request, in its order. */
+            results: components["schemas"]["CompleteUploadsResponseResult"][];
+        };
+        /** @description At most one of taken, rejection. */
+        CompleteUploadsResponseResult: {
+            taken?: components["schemas"]["CompleteUploadsResponseTaken"];
+            rejection?: components["schemas"]["Rejection"];
+        };
+        /** @description Bytes, record and event are durable. */
+        CompleteUploadsResponseTaken: {
+            asset?: components["schemas"]["Asset"];
+            /** @description The project had it already; nothing changed. */
+            duplicate: boolean;
+        };
         /** @description One thing that annotators set: boxes today; others have room. At most one of boxes, polygons. */
         Control: {
             id: string;
@@ -1255,6 +1317,33 @@ export interface components {
         };
         CreateSnapshotResponse: {
             snapshot?: components["schemas"]["Snapshot"];
+        };
+        /** @description A file that a browser has. */
+        CreateUploadsRequestNewUpload: {
+            /** @description The original relative path; kept in NFC. */
+            path?: string;
+            /**
+             * Format: int64
+             * @description Exactly so many bytes must arrive: the links take no other number.
+             */
+            sizeBytes?: string;
+            /** @description What the browser guesses, "" for nothing: refused early where it is no image. What counts is what arrives. */
+            mediaType?: string;
+            /** @description Two assets of a project never share one; empty: the SHA-256 of the bytes. */
+            dedupeKey?: string;
+            /** @description At most 64 KiB as JSON. */
+            metadata?: {
+                [key: string]: unknown;
+            };
+        };
+        CreateUploadsResponse: {
+            /** @description One for each of the request, in its order. */
+            results: components["schemas"]["CreateUploadsResponseResult"][];
+        };
+        /** @description At most one of upload, rejection. */
+        CreateUploadsResponseResult: {
+            upload?: components["schemas"]["Upload"];
+            rejection?: components["schemas"]["Rejection"];
         };
         DeleteAssetsResponse: {
             assets: components["schemas"]["Asset"][];
@@ -1746,6 +1835,24 @@ export interface components {
          * @enum {string}
          */
         RegionOrigin: "ORIGIN_UNSPECIFIED" | "ORIGIN_HUMAN" | "ORIGIN_PREDICTION" | "ORIGIN_CONSENSUS" | "ORIGIN_RULE" | "ORIGIN_NATURAL";
+        /** @description Why an asset was not taken. */
+        Rejection: {
+            /** @description projects/{project}/rejections/{rejection} */
+            name: string;
+            path: string;
+            dedupeKey: string;
+            /** @description Stable, upper case: TRUNCATED_IMAGE, UNSUPPORTED_TYPE, … */
+            reason: string;
+            /** @description A sentence that says what to do. */
+            message: string;
+            sha256: string;
+            /** Format: int64 */
+            sizeBytes: string;
+            /** Format: int64 */
+            revision: string;
+            /** Format: date-time */
+            createTime?: string;
+        };
         ReleaseLeasesResponse: {
             released: string[];
         };
@@ -1908,6 +2015,20 @@ export interface components {
         TaskState: "STATE_UNSPECIFIED" | "STATE_OPEN" | "STATE_COMPLETED" | "STATE_WITHDRAWN";
         UpdateProjectResponse: {
             project?: components["schemas"]["Project"];
+        };
+        /** @description Where a browser sends a file. It is no asset yet. */
+        Upload: {
+            /** @description projects/{project}/uploads/{upload} */
+            name: string;
+            /** @description Presigned PUTs, good until `expire_time`: one for the whole file; or one for each part, in order. */
+            putUrls: string[];
+            /**
+             * Format: int64
+             * @description Bytes of each part, but the last, which has the rest; 0: the file is sent whole.
+             */
+            partSizeBytes: string;
+            /** Format: date-time */
+            expireTime?: string;
         };
         WatchCountsResponse: {
             /** @description projects/{project} */
@@ -3998,6 +4119,88 @@ export interface operations {
             429: components["responses"]["TooMuch"];
             503: components["responses"]["Away"];
             /** @description Refused. Reasons: PROJECT_NOT_FOUND, TOO_MANY_WATCHED_PROJECTS. Any call: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, ROLE_TOO_LOW, INVALID_NAME, DEPENDENCY_AWAY, INTERNAL. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createUploads: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    uploads?: components["schemas"]["CreateUploadsRequestNewUpload"][];
+                };
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreateUploadsResponse"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Away"];
+            /** @description Refused. Reasons: TOO_MANY_UPLOADS, PROJECT_NOT_FOUND, PROJECT_ARCHIVED. Any call: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, ROLE_TOO_LOW, INVALID_NAME, DEPENDENCY_AWAY, INTERNAL. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    completeUploads: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    uploads?: components["schemas"]["CompleteUploadsRequestArrivedUpload"][];
+                };
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompleteUploadsResponse"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Away"];
+            /** @description Refused. Reasons: TOO_MANY_UPLOADS. Any call: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, ROLE_TOO_LOW, INVALID_NAME, DEPENDENCY_AWAY, INTERNAL. */
             default: {
                 headers: {
                     [name: string]: unknown;

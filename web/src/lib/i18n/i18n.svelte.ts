@@ -1,6 +1,6 @@
 /** The language of the page. Only the chosen one is loaded. */
 
-import type { Problem } from "../api";
+import { Problem } from "../api/problem";
 import { remembered } from "../remembered";
 import type { KnownProblem, Messages } from "./en";
 
@@ -47,6 +47,12 @@ class Translations {
   date(value: string | undefined): string {
     if (!value) return "";
     return new Intl.DateTimeFormat(this.locale, { dateStyle: "medium", timeStyle: "short" }).format(new Date(value));
+  }
+
+  /** Why a file was not taken: in words where the reason is known, else as the server says it. */
+  uploadReason({ reason, text }: { reason: string; text: string }): string {
+    if (Object.hasOwn(this.t.uploads.reasons, reason)) return this.t.uploads.reasons[reason as keyof Messages["uploads"]["reasons"]];
+    return this.problem(new Problem(0, reason, text));
   }
 
   /** In words where the reason is known, else as the server says it. */

@@ -1,9 +1,11 @@
 // A look at every screen in real Chromium, against the fake gateway: `node look.mjs ADDRESS FOLDER`.
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { openBrowser } from "./browser.mjs";
 
-const [address = "http://127.0.0.1:5173", folder = "/tmp/annostream-look"] = process.argv.slice(2);
+const [address = "http://127.0.0.1:5173", folder = join(tmpdir(), "annostream-look")] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const browser = await openBrowser();

@@ -101,7 +101,7 @@ export interface paths {
         };
         /**
          * List tasks
-         * @description By cursor, newest first. Reasons: PROJECT_NOT_FOUND, INVALID_PAGE_TOKEN.
+         * @description By cursor, newest first unless order_by says otherwise. A task that changes its place meanwhile may come twice, or not at all. Reasons: PROJECT_NOT_FOUND, INVALID_PAGE_TOKEN (also of another order), INVALID_ORDER_BY, INVALID_SEARCH.
          */
         get: operations["listTasks"];
         put?: never;
@@ -226,6 +226,46 @@ export interface paths {
          * @description One's own annotation. Role: annotator. Reasons: as SubmitAnnotation, ANNOTATION_NOT_FOUND, NOT_YOUR_ANNOTATION, REVISION_CONFLICT (ABORTED), TASK_WITHDRAWN (the work is kept as the caller's draft).
          */
         post: operations["reviseAnnotation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/tasks/{task}:skip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Skip task
+         * @description Gives a lease back and says why: others get the task, the caller only by skipped_too or by choosing it. A repeat under the same token changes nothing. Role: annotator. Reasons: TASK_NOT_FOUND, LEASE_LOST, INVALID_SKIP_REASON, INVALID_COMMENT, TASK_BUSY (ABORTED: try again), OUTBOX_FULL (RESOURCE_EXHAUSTED: try again).
+         */
+        post: operations["skipTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/tasks/{task}:saveDraft": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Save draft
+         * @description Keeps work that is not submitted yet, with or without a lease; it replaces the caller's draft of the task, and ends with the submit or revision that it precedes. It is not checked against the label schema. Role: annotator. Reasons: TASK_NOT_FOUND, DRAFT_OUTDATED (ABORTED: the caller's annotation has another version), RESULT_TOO_LARGE.
+         */
+        post: operations["saveDraft"];
         delete?: never;
         options?: never;
         head?: never;
@@ -804,6 +844,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users:displayNames": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get display names
+         * @description Display names for those that the answers of other services name, at most 500 at a time; who is not known is left out. Role: viewer. Reasons: TOO_MANY_NAMES.
+         */
+        get: operations["getDisplayNames"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users": {
         parameters: {
             query?: never;
@@ -1161,6 +1221,8 @@ export interface components {
              * @description As the annotator's client measured it.
              */
             workingMilliseconds: string;
+            /** Format: int32 */
+            regionCount: number;
         };
         /** @description A secret for programs; it stands for its account, with a role of at most the account's. */
         ApiToken: {
@@ -1361,6 +1423,11 @@ export interface components {
             result?: components["schemas"]["Result"];
             /** Format: date-time */
             updateTime?: string;
+            /**
+             * Format: int32
+             * @description The version of the annotator's annotation that it changes; 0: there is none yet.
+             */
+            annotationVersion: number;
         };
         EnableAccountResponse: {
             account?: components["schemas"]["Account"];
@@ -1467,6 +1534,12 @@ export interface components {
             name: string;
             imageUrl: string;
             thumbnailUrl: string;
+        };
+        GetDisplayNamesResponse: {
+            /** @description By users/{user}. */
+            displayNames: {
+                [key: string]: string;
+            };
         };
         GetDraftResponse: {
             draft?: components["schemas"]["Draft"];
@@ -1652,6 +1725,8 @@ export interface components {
         };
         LeaseTasksResponse: {
             tasks: components["schemas"]["LeasedTask"][];
+            /** @description There is nothing left but what the caller has skipped. */
+            skippedLeft: boolean;
         };
         /** @description A task and the right to submit it. */
         LeasedTask: {
@@ -1696,6 +1771,8 @@ export interface components {
         ListTasksResponse: {
             tasks: components["schemas"]["Task"][];
             nextPageToken: string;
+            /** @description Of search: there are more than it looks at (ANNOSTREAM_MAX_SEARCHED_TASKS); a longer word finds less. */
+            searchTruncated: boolean;
         };
         LogInResponse: {
             account?: components["schemas"]["Account"];
@@ -1890,6 +1967,10 @@ export interface components {
          * @enum {string}
          */
         Role: "ROLE_UNSPECIFIED" | "ROLE_VIEWER" | "ROLE_ANNOTATOR" | "ROLE_REVIEWER" | "ROLE_MANAGER" | "ROLE_OWNER";
+        SaveDraftResponse: {
+            /** Format: date-time */
+            updateTime?: string;
+        };
         /** @description One log-in of a browser. */
         Session: {
             /** @description sessions/{session} */
@@ -1916,6 +1997,22 @@ export interface components {
         SignUpResponse: {
             account?: components["schemas"]["Account"];
             session?: components["schemas"]["Session"];
+        };
+        /** @description Why an annotator did not label a task. */
+        Skip: {
+            annotator: string;
+            reason: components["schemas"]["SkipReason"];
+            comment: string;
+            /** Format: date-time */
+            skipTime?: string;
+        };
+        /**
+         * @description What was in the way. REASON_BAD_IMAGE: Damaged, blurred, too dark. REASON_UNCLEAR: Nobody could tell what it shows, or where it ends. REASON_OTHER: The comment says.
+         * @enum {string}
+         */
+        SkipReason: "REASON_UNSPECIFIED" | "REASON_BAD_IMAGE" | "REASON_UNCLEAR" | "REASON_NO_LABEL_FITS" | "REASON_OTHER";
+        SkipTaskResponse: {
+            skip?: components["schemas"]["Skip"];
         };
         /** @description The completed tasks of a project at one moment; it never changes. */
         Snapshot: {
@@ -1994,6 +2091,8 @@ export interface components {
             updateTime?: string;
             /** Format: date-time */
             completeTime?: string;
+            /** @description Who gave it back unlabelled, and why: at most one of each annotator, the newest. A submit takes one's own away. */
+            skips: components["schemas"]["Skip"][];
         };
         /** @description What annotate needs to know of an asset. */
         TaskAsset: {
@@ -2393,6 +2492,16 @@ export interface operations {
                 pageToken?: string;
                 /** @description Unspecified: all. */
                 state?: components["schemas"]["TaskState"];
+                /** @description create_time, update_time, path (as people count: img2 before img10) or region_count, each also with " desc". Empty: "create_time desc". */
+                orderBy?: string;
+                /** @description users/yumi: what this person holds or has annotated. Only by update_time. */
+                annotator?: string;
+                /** @description What somebody has skipped. Only by update_time. */
+                skipped?: boolean;
+                /** @description Words of the asset's path by their beginnings, whatever the case: all of them have to be there. */
+                search?: string;
+                /** @description Annotations come with region_count, without result and reference. */
+                withoutResults?: boolean;
             };
             header?: never;
             path: {
@@ -2415,7 +2524,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             429: components["responses"]["TooMuch"];
             503: components["responses"]["Away"];
-            /** @description Refused. Reasons: PROJECT_NOT_FOUND, INVALID_PAGE_TOKEN. Any call: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, ROLE_TOO_LOW, INVALID_NAME, DEPENDENCY_AWAY, INTERNAL, INVALID_PAGE_SIZE. */
+            /** @description Refused. Reasons: PROJECT_NOT_FOUND, INVALID_PAGE_TOKEN, INVALID_ORDER_BY, INVALID_SEARCH. Any call: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, ROLE_TOO_LOW, INVALID_NAME, DEPENDENCY_AWAY, INTERNAL, INVALID_PAGE_SIZE. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2447,6 +2556,8 @@ export interface operations {
                      */
                     maxTasks?: number;
                     requestId?: string;
+                    /** @description Also those that the caller has skipped, when nothing else is left. */
+                    skippedToo?: boolean;
                 };
             };
         };
@@ -2709,6 +2820,99 @@ export interface operations {
             429: components["responses"]["TooMuch"];
             503: components["responses"]["Away"];
             /** @description Refused. Reasons: TASK_NOT_FOUND, UNKNOWN_LABEL, UNKNOWN_CONTROL, WRONG_SHAPE, LABEL_RETIRED, LABEL_COUNT, BOX_OUTSIDE_IMAGE, BOX_WITHOUT_AREA, POLYGON_OUTSIDE_IMAGE, POLYGON_TOO_SHORT, NOT_A_NUMBER, DUPLICATE_REGION_ID, SCORE_OUT_OF_RANGE, RESULT_TOO_LARGE, INVALID_REQUEST_ID, TASK_BUSY, OUTBOX_FULL, ANNOTATION_NOT_FOUND, NOT_YOUR_ANNOTATION, REVISION_CONFLICT, TASK_WITHDRAWN. Any call: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, ROLE_TOO_LOW, INVALID_NAME, DEPENDENCY_AWAY, INTERNAL. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    skipTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** Format: int64 */
+                    leaseToken?: string;
+                    reason?: components["schemas"]["SkipReason"];
+                    /** @description At most 500 characters. */
+                    comment?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SkipTaskResponse"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Away"];
+            /** @description Refused. Reasons: TASK_NOT_FOUND, LEASE_LOST, INVALID_SKIP_REASON, INVALID_COMMENT, TASK_BUSY, OUTBOX_FULL. Any call: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, ROLE_TOO_LOW, INVALID_NAME, DEPENDENCY_AWAY, INTERNAL. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    saveDraft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    result?: components["schemas"]["ResultInput"];
+                    /**
+                     * Format: int32
+                     * @description The version of the caller's annotation that it changes; 0: there is none yet.
+                     */
+                    annotationVersion?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SaveDraftResponse"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Away"];
+            /** @description Refused. Reasons: TASK_NOT_FOUND, DRAFT_OUTDATED, RESULT_TOO_LARGE. Any call: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, ROLE_TOO_LOW, INVALID_NAME, DEPENDENCY_AWAY, INTERNAL. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3889,6 +4093,42 @@ export interface operations {
             429: components["responses"]["TooMuch"];
             503: components["responses"]["Away"];
             /** @description Refused. Reasons: INVITATION_NOT_FOUND. Any call: CSRF_TOKEN_WRONG, ORIGIN_NOT_ALLOWED, NOT_LOGGED_IN, SESSION_ENDED, API_TOKEN_INVALID, TOKEN_INVALID, TOKEN_EXPIRED, ROLE_TOO_LOW, SESSION_NEEDED, INVALID_NAME, DEPENDENCY_AWAY, INTERNAL. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDisplayNames: {
+        parameters: {
+            query?: {
+                /** @description users/{user} */
+                names?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GetDisplayNamesResponse"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Away"];
+            /** @description Refused. Reasons: TOO_MANY_NAMES. Any call: CSRF_TOKEN_WRONG, ORIGIN_NOT_ALLOWED, NOT_LOGGED_IN, SESSION_ENDED, API_TOKEN_INVALID, TOKEN_INVALID, TOKEN_EXPIRED, ROLE_TOO_LOW, SESSION_NEEDED, INVALID_NAME, DEPENDENCY_AWAY, INTERNAL. */
             default: {
                 headers: {
                     [name: string]: unknown;

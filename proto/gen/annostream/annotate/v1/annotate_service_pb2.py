@@ -26,9 +26,10 @@ from annostream.annotate.v1 import annotation_pb2 as annostream_dot_annotate_dot
 from annostream.annotate.v1 import project_pb2 as annostream_dot_annotate_dot_v1_dot_project__pb2
 from annostream.annotate.v1 import task_pb2 as annostream_dot_annotate_dot_v1_dot_task__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-annostream/annotate/v1/annotate_service.proto\x12\x16\x61nnostream.annotate.v1\x1a\'annostream/annotate/v1/annotation.proto\x1a$annostream/annotate/v1/project.proto\x1a!annostream/annotate/v1/task.proto\x1a\x1cgoogle/api/annotations.proto\"\xb0\x01\n\x14\x43reateProjectRequest\x12\x14\n\x0c\x64isplay_name\x18\x01 \x01(\t\x12\x39\n\x0clabel_schema\x18\x02 \x01(\x0b\x32#.annostream.annotate.v1.LabelSchema\x12\x1c\n\x14\x61nnotations_per_task\x18\x03 \x01(\x05\x12\x15\n\rkeep_location\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"I\n\x15\x43reateProjectResponse\x12\x30\n\x07project\x18\x01 \x01(\x0b\x32\x1f.annostream.annotate.v1.Project\"!\n\x11GetProjectRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xca\x01\n\x12GetProjectResponse\x12\x30\n\x07project\x18\x01 \x01(\x0b\x32\x1f.annostream.annotate.v1.Project\x12O\n\x0btask_counts\x18\x02 \x03(\x0b\x32:.annostream.annotate.v1.GetProjectResponse.TaskCountsEntry\x1a\x31\n\x0fTaskCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"R\n\x13ListProjectsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\"b\n\x14ListProjectsResponse\x12\x31\n\x08projects\x18\x01 \x03(\x0b\x32\x1f.annostream.annotate.v1.Project\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x8e\x01\n\x14UpdateProjectRequest\x12\x30\n\x07project\x18\x01 \x01(\x0b\x32\x1f.annostream.annotate.v1.Project\x12\x15\n\rupdate_fields\x18\x02 \x03(\t\x12\x19\n\x11\x65xpected_revision\x18\x03 \x01(\x03\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"I\n\x15UpdateProjectResponse\x12\x30\n\x07project\x18\x01 \x01(\x0b\x32\x1f.annostream.annotate.v1.Project\"4\n\x0eGetTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0cwith_results\x18\x02 \x01(\x08\"W\n\x0fGetTaskResponse\x12*\n\x04task\x18\x01 \x01(\x0b\x32\x1c.annostream.annotate.v1.Task\x12\x18\n\x10results_left_out\x18\x02 \x03(\t\"$\n\x14GetAnnotationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"O\n\x15GetAnnotationResponse\x12\x36\n\nannotation\x18\x01 \x01(\x0b\x32\".annostream.annotate.v1.Annotation\"|\n\x10ListTasksRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x31\n\x05state\x18\x04 \x01(\x0e\x32\".annostream.annotate.v1.Task.State\"Y\n\x11ListTasksResponse\x12+\n\x05tasks\x18\x01 \x03(\x0b\x32\x1c.annostream.annotate.v1.Task\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"J\n\x11LeaseTasksRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tmax_tasks\x18\x02 \x01(\x05\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"G\n\x12LeaseTasksResponse\x12\x31\n\x05tasks\x18\x01 \x03(\x0b\x32\".annostream.annotate.v1.LeasedTask\"\xac\x01\n\nLeasedTask\x12*\n\x04task\x18\x01 \x01(\x0b\x32\x1c.annostream.annotate.v1.Task\x12,\n\x05lease\x18\x02 \x01(\x0b\x32\x1d.annostream.annotate.v1.Lease\x12,\n\x05\x64raft\x18\x03 \x01(\x0b\x32\x1d.annostream.annotate.v1.Draft\x12\x16\n\x0e\x64raft_left_out\x18\x04 \x01(\x08\"4\n\x10LeaseTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"E\n\x11LeaseTaskResponse\x12\x30\n\x04task\x18\x01 \x01(\x0b\x32\".annostream.annotate.v1.LeasedTask\"\'\n\x08LeaseKey\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\x03\"V\n\x12RenewLeasesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x30\n\x06leases\x18\x02 \x03(\x0b\x32 .annostream.annotate.v1.LeaseKey\"R\n\x13RenewLeasesResponse\x12-\n\x06leases\x18\x01 \x03(\x0b\x32\x1d.annostream.annotate.v1.Lease\x12\x0c\n\x04lost\x18\x02 \x03(\t\"X\n\x14ReleaseLeasesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x30\n\x06leases\x18\x02 \x03(\x0b\x32 .annostream.annotate.v1.LeaseKey\")\n\x15ReleaseLeasesResponse\x12\x10\n\x08released\x18\x01 \x03(\t\"\x9e\x01\n\x17SubmitAnnotationRequest\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x13\n\x0blease_token\x18\x02 \x01(\x03\x12.\n\x06result\x18\x03 \x01(\x0b\x32\x1e.annostream.annotate.v1.Result\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x1c\n\x14working_milliseconds\x18\x05 \x01(\x03\"\xc4\x02\n\x18SubmitAnnotationResponse\x12\x38\n\nannotation\x18\x01 \x01(\x0b\x32\".annostream.annotate.v1.AnnotationH\x00\x12P\n\ndraft_kept\x18\x02 \x01(\x0b\x32:.annostream.annotate.v1.SubmitAnnotationResponse.DraftKeptH\x00\x12\x36\n\ntask_state\x18\x03 \x01(\x0e\x32\".annostream.annotate.v1.Task.State\x1aY\n\tDraftKept\x12,\n\x05\x64raft\x18\x01 \x01(\x0b\x32\x1d.annostream.annotate.v1.Draft\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06holder\x18\x03 \x01(\tB\t\n\x07outcome\"\xa3\x01\n\x17ReviseAnnotationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12.\n\x06result\x18\x02 \x01(\x0b\x32\x1e.annostream.annotate.v1.Result\x12\x18\n\x10\x65xpected_version\x18\x03 \x01(\x05\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x1c\n\x14working_milliseconds\x18\x05 \x01(\x03\"R\n\x18ReviseAnnotationResponse\x12\x36\n\nannotation\x18\x01 \x01(\x0b\x32\".annostream.annotate.v1.Annotation\"\x1f\n\x0fGetDraftRequest\x12\x0c\n\x04task\x18\x01 \x01(\t\"@\n\x10GetDraftResponse\x12,\n\x05\x64raft\x18\x01 \x01(\x0b\x32\x1d.annostream.annotate.v1.Draft\"%\n\x12GetPositionRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\"\xa9\x01\n\x13GetPositionResponse\x12\r\n\x05topic\x18\x01 \x01(\t\x12P\n\x0b\x65nd_offsets\x18\x02 \x03(\x0b\x32;.annostream.annotate.v1.GetPositionResponse.EndOffsetsEntry\x1a\x31\n\x0f\x45ndOffsetsEntry\x12\x0b\n\x03key\x18\x01 \x01(\x05\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\")\n\x16RepublishEventsRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\",\n\x17RepublishEventsResponse\x12\x11\n\tannounced\x18\x01 \x01(\x03\x32\xbc\x13\n\x0f\x41nnotateService\x12\x89\x01\n\rCreateProject\x12,.annostream.annotate.v1.CreateProjectRequest\x1a-.annostream.annotate.v1.CreateProjectResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\"\x10/api/v1/projects:\x01*\x12\x86\x01\n\nGetProject\x12).annostream.annotate.v1.GetProjectRequest\x1a*.annostream.annotate.v1.GetProjectResponse\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/{name=projects/*}\x12\x83\x01\n\x0cListProjects\x12+.annostream.annotate.v1.ListProjectsRequest\x1a,.annostream.annotate.v1.ListProjectsResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/projects\x12\x9a\x01\n\rUpdateProject\x12,.annostream.annotate.v1.UpdateProjectRequest\x1a-.annostream.annotate.v1.UpdateProjectResponse\",\x82\xd3\xe4\x93\x02&2!/api/v1/{project.name=projects/*}:\x01*\x12\x85\x01\n\x07GetTask\x12&.annostream.annotate.v1.GetTaskRequest\x1a\'.annostream.annotate.v1.GetTaskResponse\")\x82\xd3\xe4\x93\x02#\x12!/api/v1/{name=projects/*/tasks/*}\x12\xa5\x01\n\rGetAnnotation\x12,.annostream.annotate.v1.GetAnnotationRequest\x1a-.annostream.annotate.v1.GetAnnotationResponse\"7\x82\xd3\xe4\x93\x02\x31\x12//api/v1/{name=projects/*/tasks/*/annotations/*}\x12\x8b\x01\n\tListTasks\x12(.annostream.annotate.v1.ListTasksRequest\x1a).annostream.annotate.v1.ListTasksResponse\")\x82\xd3\xe4\x93\x02#\x12!/api/v1/{parent=projects/*}/tasks\x12\x97\x01\n\nLeaseTasks\x12).annostream.annotate.v1.LeaseTasksRequest\x1a*.annostream.annotate.v1.LeaseTasksResponse\"2\x82\xd3\xe4\x93\x02,\"\'/api/v1/{parent=projects/*}/tasks:lease:\x01*\x12\x94\x01\n\tLeaseTask\x12(.annostream.annotate.v1.LeaseTaskRequest\x1a).annostream.annotate.v1.LeaseTaskResponse\"2\x82\xd3\xe4\x93\x02,\"\'/api/v1/{name=projects/*/tasks/*}:lease:\x01*\x12\xa0\x01\n\x0bRenewLeases\x12*.annostream.annotate.v1.RenewLeasesRequest\x1a+.annostream.annotate.v1.RenewLeasesResponse\"8\x82\xd3\xe4\x93\x02\x32\"-/api/v1/{parent=projects/*}/tasks:renewLeases:\x01*\x12\xa8\x01\n\rReleaseLeases\x12,.annostream.annotate.v1.ReleaseLeasesRequest\x1a-.annostream.annotate.v1.ReleaseLeasesResponse\":\x82\xd3\xe4\x93\x02\x34\"//api/v1/{parent=projects/*}/tasks:releaseLeases:\x01*\x12\xaa\x01\n\x10SubmitAnnotation\x12/.annostream.annotate.v1.SubmitAnnotationRequest\x1a\x30.annostream.annotate.v1.SubmitAnnotationResponse\"3\x82\xd3\xe4\x93\x02-\"(/api/v1/{task=projects/*/tasks/*}:submit:\x01*\x12\xb8\x01\n\x10ReviseAnnotation\x12/.annostream.annotate.v1.ReviseAnnotationRequest\x1a\x30.annostream.annotate.v1.ReviseAnnotationResponse\"A\x82\xd3\xe4\x93\x02;\"6/api/v1/{name=projects/*/tasks/*/annotations/*}:revise:\x01*\x12\x8e\x01\n\x08GetDraft\x12\'.annostream.annotate.v1.GetDraftRequest\x1a(.annostream.annotate.v1.GetDraftResponse\"/\x82\xd3\xe4\x93\x02)\x12\'/api/v1/{task=projects/*/tasks/*}/draft\x12\x9b\x01\n\x0bGetPosition\x12*.annostream.annotate.v1.GetPositionRequest\x1a+.annostream.annotate.v1.GetPositionResponse\"3\x82\xd3\xe4\x93\x02-\x12+/api/v1/{project=projects/*}/tasks:position\x12\x9c\x01\n\x0fRepublishEvents\x12..annostream.annotate.v1.RepublishEventsRequest\x1a/.annostream.annotate.v1.RepublishEventsResponse\"(\x82\xd3\xe4\x93\x02\"\"\x1d/api/v1/tasks:republishEvents:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-annostream/annotate/v1/annotate_service.proto\x12\x16\x61nnostream.annotate.v1\x1a\'annostream/annotate/v1/annotation.proto\x1a$annostream/annotate/v1/project.proto\x1a!annostream/annotate/v1/task.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\x01\n\x14\x43reateProjectRequest\x12\x14\n\x0c\x64isplay_name\x18\x01 \x01(\t\x12\x39\n\x0clabel_schema\x18\x02 \x01(\x0b\x32#.annostream.annotate.v1.LabelSchema\x12\x1c\n\x14\x61nnotations_per_task\x18\x03 \x01(\x05\x12\x15\n\rkeep_location\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"I\n\x15\x43reateProjectResponse\x12\x30\n\x07project\x18\x01 \x01(\x0b\x32\x1f.annostream.annotate.v1.Project\"!\n\x11GetProjectRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xca\x01\n\x12GetProjectResponse\x12\x30\n\x07project\x18\x01 \x01(\x0b\x32\x1f.annostream.annotate.v1.Project\x12O\n\x0btask_counts\x18\x02 \x03(\x0b\x32:.annostream.annotate.v1.GetProjectResponse.TaskCountsEntry\x1a\x31\n\x0fTaskCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"R\n\x13ListProjectsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\"b\n\x14ListProjectsResponse\x12\x31\n\x08projects\x18\x01 \x03(\x0b\x32\x1f.annostream.annotate.v1.Project\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x8e\x01\n\x14UpdateProjectRequest\x12\x30\n\x07project\x18\x01 \x01(\x0b\x32\x1f.annostream.annotate.v1.Project\x12\x15\n\rupdate_fields\x18\x02 \x03(\t\x12\x19\n\x11\x65xpected_revision\x18\x03 \x01(\x03\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"I\n\x15UpdateProjectResponse\x12\x30\n\x07project\x18\x01 \x01(\x0b\x32\x1f.annostream.annotate.v1.Project\"4\n\x0eGetTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0cwith_results\x18\x02 \x01(\x08\"W\n\x0fGetTaskResponse\x12*\n\x04task\x18\x01 \x01(\x0b\x32\x1c.annostream.annotate.v1.Task\x12\x18\n\x10results_left_out\x18\x02 \x03(\t\"$\n\x14GetAnnotationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"O\n\x15GetAnnotationResponse\x12\x36\n\nannotation\x18\x01 \x01(\x0b\x32\".annostream.annotate.v1.Annotation\"\xdb\x01\n\x10ListTasksRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x31\n\x05state\x18\x04 \x01(\x0e\x32\".annostream.annotate.v1.Task.State\x12\x10\n\x08order_by\x18\x05 \x01(\t\x12\x11\n\tannotator\x18\x06 \x01(\t\x12\x0f\n\x07skipped\x18\x07 \x01(\x08\x12\x0e\n\x06search\x18\x08 \x01(\t\x12\x17\n\x0fwithout_results\x18\t \x01(\x08\"s\n\x11ListTasksResponse\x12+\n\x05tasks\x18\x01 \x03(\x0b\x32\x1c.annostream.annotate.v1.Task\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x18\n\x10search_truncated\x18\x03 \x01(\x08\"_\n\x11LeaseTasksRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tmax_tasks\x18\x02 \x01(\x05\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x13\n\x0bskipped_too\x18\x04 \x01(\x08\"]\n\x12LeaseTasksResponse\x12\x31\n\x05tasks\x18\x01 \x03(\x0b\x32\".annostream.annotate.v1.LeasedTask\x12\x14\n\x0cskipped_left\x18\x02 \x01(\x08\"\xac\x01\n\nLeasedTask\x12*\n\x04task\x18\x01 \x01(\x0b\x32\x1c.annostream.annotate.v1.Task\x12,\n\x05lease\x18\x02 \x01(\x0b\x32\x1d.annostream.annotate.v1.Lease\x12,\n\x05\x64raft\x18\x03 \x01(\x0b\x32\x1d.annostream.annotate.v1.Draft\x12\x16\n\x0e\x64raft_left_out\x18\x04 \x01(\x08\"4\n\x10LeaseTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"E\n\x11LeaseTaskResponse\x12\x30\n\x04task\x18\x01 \x01(\x0b\x32\".annostream.annotate.v1.LeasedTask\"\'\n\x08LeaseKey\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\x03\"V\n\x12RenewLeasesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x30\n\x06leases\x18\x02 \x03(\x0b\x32 .annostream.annotate.v1.LeaseKey\"R\n\x13RenewLeasesResponse\x12-\n\x06leases\x18\x01 \x03(\x0b\x32\x1d.annostream.annotate.v1.Lease\x12\x0c\n\x04lost\x18\x02 \x03(\t\"X\n\x14ReleaseLeasesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x30\n\x06leases\x18\x02 \x03(\x0b\x32 .annostream.annotate.v1.LeaseKey\")\n\x15ReleaseLeasesResponse\x12\x10\n\x08released\x18\x01 \x03(\t\"\x9e\x01\n\x17SubmitAnnotationRequest\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x13\n\x0blease_token\x18\x02 \x01(\x03\x12.\n\x06result\x18\x03 \x01(\x0b\x32\x1e.annostream.annotate.v1.Result\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x1c\n\x14working_milliseconds\x18\x05 \x01(\x03\"\xc4\x02\n\x18SubmitAnnotationResponse\x12\x38\n\nannotation\x18\x01 \x01(\x0b\x32\".annostream.annotate.v1.AnnotationH\x00\x12P\n\ndraft_kept\x18\x02 \x01(\x0b\x32:.annostream.annotate.v1.SubmitAnnotationResponse.DraftKeptH\x00\x12\x36\n\ntask_state\x18\x03 \x01(\x0e\x32\".annostream.annotate.v1.Task.State\x1aY\n\tDraftKept\x12,\n\x05\x64raft\x18\x01 \x01(\x0b\x32\x1d.annostream.annotate.v1.Draft\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06holder\x18\x03 \x01(\tB\t\n\x07outcome\"\xa3\x01\n\x17ReviseAnnotationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12.\n\x06result\x18\x02 \x01(\x0b\x32\x1e.annostream.annotate.v1.Result\x12\x18\n\x10\x65xpected_version\x18\x03 \x01(\x05\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x1c\n\x14working_milliseconds\x18\x05 \x01(\x03\"R\n\x18ReviseAnnotationResponse\x12\x36\n\nannotation\x18\x01 \x01(\x0b\x32\".annostream.annotate.v1.Annotation\"z\n\x0fSkipTaskRequest\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x13\n\x0blease_token\x18\x02 \x01(\x03\x12\x33\n\x06reason\x18\x03 \x01(\x0e\x32#.annostream.annotate.v1.Skip.Reason\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\">\n\x10SkipTaskResponse\x12*\n\x04skip\x18\x01 \x01(\x0b\x32\x1c.annostream.annotate.v1.Skip\"l\n\x10SaveDraftRequest\x12\x0c\n\x04task\x18\x01 \x01(\t\x12.\n\x06result\x18\x02 \x01(\x0b\x32\x1e.annostream.annotate.v1.Result\x12\x1a\n\x12\x61nnotation_version\x18\x03 \x01(\x05\"D\n\x11SaveDraftResponse\x12/\n\x0bupdate_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1f\n\x0fGetDraftRequest\x12\x0c\n\x04task\x18\x01 \x01(\t\"@\n\x10GetDraftResponse\x12,\n\x05\x64raft\x18\x01 \x01(\x0b\x32\x1d.annostream.annotate.v1.Draft\"%\n\x12GetPositionRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\"\xa9\x01\n\x13GetPositionResponse\x12\r\n\x05topic\x18\x01 \x01(\t\x12P\n\x0b\x65nd_offsets\x18\x02 \x03(\x0b\x32;.annostream.annotate.v1.GetPositionResponse.EndOffsetsEntry\x1a\x31\n\x0f\x45ndOffsetsEntry\x12\x0b\n\x03key\x18\x01 \x01(\x05\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\")\n\x16RepublishEventsRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\",\n\x17RepublishEventsResponse\x12\x11\n\tannounced\x18\x01 \x01(\x03\x32\xea\x15\n\x0f\x41nnotateService\x12\x89\x01\n\rCreateProject\x12,.annostream.annotate.v1.CreateProjectRequest\x1a-.annostream.annotate.v1.CreateProjectResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\"\x10/api/v1/projects:\x01*\x12\x86\x01\n\nGetProject\x12).annostream.annotate.v1.GetProjectRequest\x1a*.annostream.annotate.v1.GetProjectResponse\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/{name=projects/*}\x12\x83\x01\n\x0cListProjects\x12+.annostream.annotate.v1.ListProjectsRequest\x1a,.annostream.annotate.v1.ListProjectsResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/projects\x12\x9a\x01\n\rUpdateProject\x12,.annostream.annotate.v1.UpdateProjectRequest\x1a-.annostream.annotate.v1.UpdateProjectResponse\",\x82\xd3\xe4\x93\x02&2!/api/v1/{project.name=projects/*}:\x01*\x12\x85\x01\n\x07GetTask\x12&.annostream.annotate.v1.GetTaskRequest\x1a\'.annostream.annotate.v1.GetTaskResponse\")\x82\xd3\xe4\x93\x02#\x12!/api/v1/{name=projects/*/tasks/*}\x12\xa5\x01\n\rGetAnnotation\x12,.annostream.annotate.v1.GetAnnotationRequest\x1a-.annostream.annotate.v1.GetAnnotationResponse\"7\x82\xd3\xe4\x93\x02\x31\x12//api/v1/{name=projects/*/tasks/*/annotations/*}\x12\x8b\x01\n\tListTasks\x12(.annostream.annotate.v1.ListTasksRequest\x1a).annostream.annotate.v1.ListTasksResponse\")\x82\xd3\xe4\x93\x02#\x12!/api/v1/{parent=projects/*}/tasks\x12\x97\x01\n\nLeaseTasks\x12).annostream.annotate.v1.LeaseTasksRequest\x1a*.annostream.annotate.v1.LeaseTasksResponse\"2\x82\xd3\xe4\x93\x02,\"\'/api/v1/{parent=projects/*}/tasks:lease:\x01*\x12\x94\x01\n\tLeaseTask\x12(.annostream.annotate.v1.LeaseTaskRequest\x1a).annostream.annotate.v1.LeaseTaskResponse\"2\x82\xd3\xe4\x93\x02,\"\'/api/v1/{name=projects/*/tasks/*}:lease:\x01*\x12\xa0\x01\n\x0bRenewLeases\x12*.annostream.annotate.v1.RenewLeasesRequest\x1a+.annostream.annotate.v1.RenewLeasesResponse\"8\x82\xd3\xe4\x93\x02\x32\"-/api/v1/{parent=projects/*}/tasks:renewLeases:\x01*\x12\xa8\x01\n\rReleaseLeases\x12,.annostream.annotate.v1.ReleaseLeasesRequest\x1a-.annostream.annotate.v1.ReleaseLeasesResponse\":\x82\xd3\xe4\x93\x02\x34\"//api/v1/{parent=projects/*}/tasks:releaseLeases:\x01*\x12\xaa\x01\n\x10SubmitAnnotation\x12/.annostream.annotate.v1.SubmitAnnotationRequest\x1a\x30.annostream.annotate.v1.SubmitAnnotationResponse\"3\x82\xd3\xe4\x93\x02-\"(/api/v1/{task=projects/*/tasks/*}:submit:\x01*\x12\xb8\x01\n\x10ReviseAnnotation\x12/.annostream.annotate.v1.ReviseAnnotationRequest\x1a\x30.annostream.annotate.v1.ReviseAnnotationResponse\"A\x82\xd3\xe4\x93\x02;\"6/api/v1/{name=projects/*/tasks/*/annotations/*}:revise:\x01*\x12\x90\x01\n\x08SkipTask\x12\'.annostream.annotate.v1.SkipTaskRequest\x1a(.annostream.annotate.v1.SkipTaskResponse\"1\x82\xd3\xe4\x93\x02+\"&/api/v1/{task=projects/*/tasks/*}:skip:\x01*\x12\x98\x01\n\tSaveDraft\x12(.annostream.annotate.v1.SaveDraftRequest\x1a).annostream.annotate.v1.SaveDraftResponse\"6\x82\xd3\xe4\x93\x02\x30\"+/api/v1/{task=projects/*/tasks/*}:saveDraft:\x01*\x12\x8e\x01\n\x08GetDraft\x12\'.annostream.annotate.v1.GetDraftRequest\x1a(.annostream.annotate.v1.GetDraftResponse\"/\x82\xd3\xe4\x93\x02)\x12\'/api/v1/{task=projects/*/tasks/*}/draft\x12\x9b\x01\n\x0bGetPosition\x12*.annostream.annotate.v1.GetPositionRequest\x1a+.annostream.annotate.v1.GetPositionResponse\"3\x82\xd3\xe4\x93\x02-\x12+/api/v1/{project=projects/*}/tasks:position\x12\x9c\x01\n\x0fRepublishEvents\x12..annostream.annotate.v1.RepublishEventsRequest\x1a/.annostream.annotate.v1.RepublishEventsResponse\"(\x82\xd3\xe4\x93\x02\"\"\x1d/api/v1/tasks:republishEvents:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -65,86 +66,98 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ANNOTATESERVICE'].methods_by_name['SubmitAnnotation']._serialized_options = b'\202\323\344\223\002-\"(/api/v1/{task=projects/*/tasks/*}:submit:\001*'
   _globals['_ANNOTATESERVICE'].methods_by_name['ReviseAnnotation']._loaded_options = None
   _globals['_ANNOTATESERVICE'].methods_by_name['ReviseAnnotation']._serialized_options = b'\202\323\344\223\002;\"6/api/v1/{name=projects/*/tasks/*/annotations/*}:revise:\001*'
+  _globals['_ANNOTATESERVICE'].methods_by_name['SkipTask']._loaded_options = None
+  _globals['_ANNOTATESERVICE'].methods_by_name['SkipTask']._serialized_options = b'\202\323\344\223\002+\"&/api/v1/{task=projects/*/tasks/*}:skip:\001*'
+  _globals['_ANNOTATESERVICE'].methods_by_name['SaveDraft']._loaded_options = None
+  _globals['_ANNOTATESERVICE'].methods_by_name['SaveDraft']._serialized_options = b'\202\323\344\223\0020\"+/api/v1/{task=projects/*/tasks/*}:saveDraft:\001*'
   _globals['_ANNOTATESERVICE'].methods_by_name['GetDraft']._loaded_options = None
   _globals['_ANNOTATESERVICE'].methods_by_name['GetDraft']._serialized_options = b'\202\323\344\223\002)\022\'/api/v1/{task=projects/*/tasks/*}/draft'
   _globals['_ANNOTATESERVICE'].methods_by_name['GetPosition']._loaded_options = None
   _globals['_ANNOTATESERVICE'].methods_by_name['GetPosition']._serialized_options = b'\202\323\344\223\002-\022+/api/v1/{project=projects/*}/tasks:position'
   _globals['_ANNOTATESERVICE'].methods_by_name['RepublishEvents']._loaded_options = None
   _globals['_ANNOTATESERVICE'].methods_by_name['RepublishEvents']._serialized_options = b'\202\323\344\223\002\"\"\035/api/v1/tasks:republishEvents:\001*'
-  _globals['_CREATEPROJECTREQUEST']._serialized_start=218
-  _globals['_CREATEPROJECTREQUEST']._serialized_end=394
-  _globals['_CREATEPROJECTRESPONSE']._serialized_start=396
-  _globals['_CREATEPROJECTRESPONSE']._serialized_end=469
-  _globals['_GETPROJECTREQUEST']._serialized_start=471
-  _globals['_GETPROJECTREQUEST']._serialized_end=504
-  _globals['_GETPROJECTRESPONSE']._serialized_start=507
-  _globals['_GETPROJECTRESPONSE']._serialized_end=709
-  _globals['_GETPROJECTRESPONSE_TASKCOUNTSENTRY']._serialized_start=660
-  _globals['_GETPROJECTRESPONSE_TASKCOUNTSENTRY']._serialized_end=709
-  _globals['_LISTPROJECTSREQUEST']._serialized_start=711
-  _globals['_LISTPROJECTSREQUEST']._serialized_end=793
-  _globals['_LISTPROJECTSRESPONSE']._serialized_start=795
-  _globals['_LISTPROJECTSRESPONSE']._serialized_end=893
-  _globals['_UPDATEPROJECTREQUEST']._serialized_start=896
-  _globals['_UPDATEPROJECTREQUEST']._serialized_end=1038
-  _globals['_UPDATEPROJECTRESPONSE']._serialized_start=1040
-  _globals['_UPDATEPROJECTRESPONSE']._serialized_end=1113
-  _globals['_GETTASKREQUEST']._serialized_start=1115
-  _globals['_GETTASKREQUEST']._serialized_end=1167
-  _globals['_GETTASKRESPONSE']._serialized_start=1169
-  _globals['_GETTASKRESPONSE']._serialized_end=1256
-  _globals['_GETANNOTATIONREQUEST']._serialized_start=1258
-  _globals['_GETANNOTATIONREQUEST']._serialized_end=1294
-  _globals['_GETANNOTATIONRESPONSE']._serialized_start=1296
-  _globals['_GETANNOTATIONRESPONSE']._serialized_end=1375
-  _globals['_LISTTASKSREQUEST']._serialized_start=1377
-  _globals['_LISTTASKSREQUEST']._serialized_end=1501
-  _globals['_LISTTASKSRESPONSE']._serialized_start=1503
-  _globals['_LISTTASKSRESPONSE']._serialized_end=1592
-  _globals['_LEASETASKSREQUEST']._serialized_start=1594
-  _globals['_LEASETASKSREQUEST']._serialized_end=1668
-  _globals['_LEASETASKSRESPONSE']._serialized_start=1670
-  _globals['_LEASETASKSRESPONSE']._serialized_end=1741
-  _globals['_LEASEDTASK']._serialized_start=1744
-  _globals['_LEASEDTASK']._serialized_end=1916
-  _globals['_LEASETASKREQUEST']._serialized_start=1918
-  _globals['_LEASETASKREQUEST']._serialized_end=1970
-  _globals['_LEASETASKRESPONSE']._serialized_start=1972
-  _globals['_LEASETASKRESPONSE']._serialized_end=2041
-  _globals['_LEASEKEY']._serialized_start=2043
-  _globals['_LEASEKEY']._serialized_end=2082
-  _globals['_RENEWLEASESREQUEST']._serialized_start=2084
-  _globals['_RENEWLEASESREQUEST']._serialized_end=2170
-  _globals['_RENEWLEASESRESPONSE']._serialized_start=2172
-  _globals['_RENEWLEASESRESPONSE']._serialized_end=2254
-  _globals['_RELEASELEASESREQUEST']._serialized_start=2256
-  _globals['_RELEASELEASESREQUEST']._serialized_end=2344
-  _globals['_RELEASELEASESRESPONSE']._serialized_start=2346
-  _globals['_RELEASELEASESRESPONSE']._serialized_end=2387
-  _globals['_SUBMITANNOTATIONREQUEST']._serialized_start=2390
-  _globals['_SUBMITANNOTATIONREQUEST']._serialized_end=2548
-  _globals['_SUBMITANNOTATIONRESPONSE']._serialized_start=2551
-  _globals['_SUBMITANNOTATIONRESPONSE']._serialized_end=2875
-  _globals['_SUBMITANNOTATIONRESPONSE_DRAFTKEPT']._serialized_start=2775
-  _globals['_SUBMITANNOTATIONRESPONSE_DRAFTKEPT']._serialized_end=2864
-  _globals['_REVISEANNOTATIONREQUEST']._serialized_start=2878
-  _globals['_REVISEANNOTATIONREQUEST']._serialized_end=3041
-  _globals['_REVISEANNOTATIONRESPONSE']._serialized_start=3043
-  _globals['_REVISEANNOTATIONRESPONSE']._serialized_end=3125
-  _globals['_GETDRAFTREQUEST']._serialized_start=3127
-  _globals['_GETDRAFTREQUEST']._serialized_end=3158
-  _globals['_GETDRAFTRESPONSE']._serialized_start=3160
-  _globals['_GETDRAFTRESPONSE']._serialized_end=3224
-  _globals['_GETPOSITIONREQUEST']._serialized_start=3226
-  _globals['_GETPOSITIONREQUEST']._serialized_end=3263
-  _globals['_GETPOSITIONRESPONSE']._serialized_start=3266
-  _globals['_GETPOSITIONRESPONSE']._serialized_end=3435
-  _globals['_GETPOSITIONRESPONSE_ENDOFFSETSENTRY']._serialized_start=3386
-  _globals['_GETPOSITIONRESPONSE_ENDOFFSETSENTRY']._serialized_end=3435
-  _globals['_REPUBLISHEVENTSREQUEST']._serialized_start=3437
-  _globals['_REPUBLISHEVENTSREQUEST']._serialized_end=3478
-  _globals['_REPUBLISHEVENTSRESPONSE']._serialized_start=3480
-  _globals['_REPUBLISHEVENTSRESPONSE']._serialized_end=3524
-  _globals['_ANNOTATESERVICE']._serialized_start=3527
-  _globals['_ANNOTATESERVICE']._serialized_end=6019
+  _globals['_CREATEPROJECTREQUEST']._serialized_start=251
+  _globals['_CREATEPROJECTREQUEST']._serialized_end=427
+  _globals['_CREATEPROJECTRESPONSE']._serialized_start=429
+  _globals['_CREATEPROJECTRESPONSE']._serialized_end=502
+  _globals['_GETPROJECTREQUEST']._serialized_start=504
+  _globals['_GETPROJECTREQUEST']._serialized_end=537
+  _globals['_GETPROJECTRESPONSE']._serialized_start=540
+  _globals['_GETPROJECTRESPONSE']._serialized_end=742
+  _globals['_GETPROJECTRESPONSE_TASKCOUNTSENTRY']._serialized_start=693
+  _globals['_GETPROJECTRESPONSE_TASKCOUNTSENTRY']._serialized_end=742
+  _globals['_LISTPROJECTSREQUEST']._serialized_start=744
+  _globals['_LISTPROJECTSREQUEST']._serialized_end=826
+  _globals['_LISTPROJECTSRESPONSE']._serialized_start=828
+  _globals['_LISTPROJECTSRESPONSE']._serialized_end=926
+  _globals['_UPDATEPROJECTREQUEST']._serialized_start=929
+  _globals['_UPDATEPROJECTREQUEST']._serialized_end=1071
+  _globals['_UPDATEPROJECTRESPONSE']._serialized_start=1073
+  _globals['_UPDATEPROJECTRESPONSE']._serialized_end=1146
+  _globals['_GETTASKREQUEST']._serialized_start=1148
+  _globals['_GETTASKREQUEST']._serialized_end=1200
+  _globals['_GETTASKRESPONSE']._serialized_start=1202
+  _globals['_GETTASKRESPONSE']._serialized_end=1289
+  _globals['_GETANNOTATIONREQUEST']._serialized_start=1291
+  _globals['_GETANNOTATIONREQUEST']._serialized_end=1327
+  _globals['_GETANNOTATIONRESPONSE']._serialized_start=1329
+  _globals['_GETANNOTATIONRESPONSE']._serialized_end=1408
+  _globals['_LISTTASKSREQUEST']._serialized_start=1411
+  _globals['_LISTTASKSREQUEST']._serialized_end=1630
+  _globals['_LISTTASKSRESPONSE']._serialized_start=1632
+  _globals['_LISTTASKSRESPONSE']._serialized_end=1747
+  _globals['_LEASETASKSREQUEST']._serialized_start=1749
+  _globals['_LEASETASKSREQUEST']._serialized_end=1844
+  _globals['_LEASETASKSRESPONSE']._serialized_start=1846
+  _globals['_LEASETASKSRESPONSE']._serialized_end=1939
+  _globals['_LEASEDTASK']._serialized_start=1942
+  _globals['_LEASEDTASK']._serialized_end=2114
+  _globals['_LEASETASKREQUEST']._serialized_start=2116
+  _globals['_LEASETASKREQUEST']._serialized_end=2168
+  _globals['_LEASETASKRESPONSE']._serialized_start=2170
+  _globals['_LEASETASKRESPONSE']._serialized_end=2239
+  _globals['_LEASEKEY']._serialized_start=2241
+  _globals['_LEASEKEY']._serialized_end=2280
+  _globals['_RENEWLEASESREQUEST']._serialized_start=2282
+  _globals['_RENEWLEASESREQUEST']._serialized_end=2368
+  _globals['_RENEWLEASESRESPONSE']._serialized_start=2370
+  _globals['_RENEWLEASESRESPONSE']._serialized_end=2452
+  _globals['_RELEASELEASESREQUEST']._serialized_start=2454
+  _globals['_RELEASELEASESREQUEST']._serialized_end=2542
+  _globals['_RELEASELEASESRESPONSE']._serialized_start=2544
+  _globals['_RELEASELEASESRESPONSE']._serialized_end=2585
+  _globals['_SUBMITANNOTATIONREQUEST']._serialized_start=2588
+  _globals['_SUBMITANNOTATIONREQUEST']._serialized_end=2746
+  _globals['_SUBMITANNOTATIONRESPONSE']._serialized_start=2749
+  _globals['_SUBMITANNOTATIONRESPONSE']._serialized_end=3073
+  _globals['_SUBMITANNOTATIONRESPONSE_DRAFTKEPT']._serialized_start=2973
+  _globals['_SUBMITANNOTATIONRESPONSE_DRAFTKEPT']._serialized_end=3062
+  _globals['_REVISEANNOTATIONREQUEST']._serialized_start=3076
+  _globals['_REVISEANNOTATIONREQUEST']._serialized_end=3239
+  _globals['_REVISEANNOTATIONRESPONSE']._serialized_start=3241
+  _globals['_REVISEANNOTATIONRESPONSE']._serialized_end=3323
+  _globals['_SKIPTASKREQUEST']._serialized_start=3325
+  _globals['_SKIPTASKREQUEST']._serialized_end=3447
+  _globals['_SKIPTASKRESPONSE']._serialized_start=3449
+  _globals['_SKIPTASKRESPONSE']._serialized_end=3511
+  _globals['_SAVEDRAFTREQUEST']._serialized_start=3513
+  _globals['_SAVEDRAFTREQUEST']._serialized_end=3621
+  _globals['_SAVEDRAFTRESPONSE']._serialized_start=3623
+  _globals['_SAVEDRAFTRESPONSE']._serialized_end=3691
+  _globals['_GETDRAFTREQUEST']._serialized_start=3693
+  _globals['_GETDRAFTREQUEST']._serialized_end=3724
+  _globals['_GETDRAFTRESPONSE']._serialized_start=3726
+  _globals['_GETDRAFTRESPONSE']._serialized_end=3790
+  _globals['_GETPOSITIONREQUEST']._serialized_start=3792
+  _globals['_GETPOSITIONREQUEST']._serialized_end=3829
+  _globals['_GETPOSITIONRESPONSE']._serialized_start=3832
+  _globals['_GETPOSITIONRESPONSE']._serialized_end=4001
+  _globals['_GETPOSITIONRESPONSE_ENDOFFSETSENTRY']._serialized_start=3952
+  _globals['_GETPOSITIONRESPONSE_ENDOFFSETSENTRY']._serialized_end=4001
+  _globals['_REPUBLISHEVENTSREQUEST']._serialized_start=4003
+  _globals['_REPUBLISHEVENTSREQUEST']._serialized_end=4044
+  _globals['_REPUBLISHEVENTSRESPONSE']._serialized_start=4046
+  _globals['_REPUBLISHEVENTSRESPONSE']._serialized_end=4090
+  _globals['_ANNOTATESERVICE']._serialized_start=4093
+  _globals['_ANNOTATESERVICE']._serialized_end=6887
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ from annostream.annotate.v1 import task_pb2 as _task_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
@@ -346,6 +347,11 @@ class ListTasksRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
+    ANNOTATOR_FIELD_NUMBER: _builtins.int
+    SKIPPED_FIELD_NUMBER: _builtins.int
+    SEARCH_FIELD_NUMBER: _builtins.int
+    WITHOUT_RESULTS_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """projects/{project}"""
     page_size: _builtins.int
@@ -353,6 +359,18 @@ class ListTasksRequest(_message.Message):
     page_token: _builtins.str
     state: _task_pb2.Task.State.ValueType
     """Unspecified: all."""
+    order_by: _builtins.str
+    """create_time, update_time, path (as people count: img2 before img10) or region_count, each also with " desc".
+    Empty: "create_time desc".
+    """
+    annotator: _builtins.str
+    """users/yumi: what this person holds or has annotated. Only by update_time."""
+    skipped: _builtins.bool
+    """What somebody has skipped. Only by update_time."""
+    search: _builtins.str
+    """Words of the asset's path by their beginnings, whatever the case: all of them have to be there."""
+    without_results: _builtins.bool
+    """Annotations come with region_count, without result and reference."""
     def __init__(
         self,
         *,
@@ -360,10 +378,15 @@ class ListTasksRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         state: _task_pb2.Task.State.ValueType = ...,
+        order_by: _builtins.str = ...,
+        annotator: _builtins.str = ...,
+        skipped: _builtins.bool = ...,
+        search: _builtins.str = ...,
+        without_results: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "search", b"search", "skipped", b"skipped", "state", b"state", "without_results", b"without_results"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -375,7 +398,10 @@ class ListTasksResponse(_message.Message):
 
     TASKS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    SEARCH_TRUNCATED_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
+    search_truncated: _builtins.bool
+    """Of search: there are more than it looks at (ANNOSTREAM_MAX_SEARCHED_TASKS); a longer word finds less."""
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.Task]: ...
     def __init__(
@@ -383,10 +409,11 @@ class ListTasksResponse(_message.Message):
         *,
         tasks: _abc.Iterable[_task_pb2.Task] | None = ...,
         next_page_token: _builtins.str = ...,
+        search_truncated: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "tasks", b"tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "search_truncated", b"search_truncated", "tasks", b"tasks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -399,21 +426,25 @@ class LeaseTasksRequest(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     MAX_TASKS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SKIPPED_TOO_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """projects/{project}"""
     max_tasks: _builtins.int
     """1 to 32; 0: 1."""
     request_id: _builtins.str
+    skipped_too: _builtins.bool
+    """Also those that the caller has skipped, when nothing else is left."""
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
         max_tasks: _builtins.int = ...,
         request_id: _builtins.str = ...,
+        skipped_too: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_tasks", b"max_tasks", "parent", b"parent", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_tasks", b"max_tasks", "parent", b"parent", "request_id", b"request_id", "skipped_too", b"skipped_too"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -424,16 +455,20 @@ class LeaseTasksResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TASKS_FIELD_NUMBER: _builtins.int
+    SKIPPED_LEFT_FIELD_NUMBER: _builtins.int
+    skipped_left: _builtins.bool
+    """There is nothing left but what the caller has skipped."""
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeasedTask]: ...
     def __init__(
         self,
         *,
         tasks: _abc.Iterable[Global___LeasedTask] | None = ...,
+        skipped_left: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["tasks", b"tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["skipped_left", b"skipped_left", "tasks", b"tasks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -779,6 +814,104 @@ class ReviseAnnotationResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReviseAnnotationResponse: _TypeAlias = ReviseAnnotationResponse  # noqa: Y015
+
+@_typing.final
+class SkipTaskRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_FIELD_NUMBER: _builtins.int
+    LEASE_TOKEN_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    task: _builtins.str
+    """projects/{project}/tasks/{task}"""
+    lease_token: _builtins.int
+    reason: _task_pb2.Skip.Reason.ValueType
+    comment: _builtins.str
+    """At most 500 characters."""
+    def __init__(
+        self,
+        *,
+        task: _builtins.str = ...,
+        lease_token: _builtins.int = ...,
+        reason: _task_pb2.Skip.Reason.ValueType = ...,
+        comment: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "lease_token", b"lease_token", "reason", b"reason", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SkipTaskRequest: _TypeAlias = SkipTaskRequest  # noqa: Y015
+
+@_typing.final
+class SkipTaskResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKIP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def skip(self) -> _task_pb2.Skip: ...
+    def __init__(
+        self,
+        *,
+        skip: _task_pb2.Skip | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["skip", b"skip"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["skip", b"skip"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SkipTaskResponse: _TypeAlias = SkipTaskResponse  # noqa: Y015
+
+@_typing.final
+class SaveDraftRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    ANNOTATION_VERSION_FIELD_NUMBER: _builtins.int
+    task: _builtins.str
+    """projects/{project}/tasks/{task}"""
+    annotation_version: _builtins.int
+    """The version of the caller's annotation that it changes; 0: there is none yet."""
+    @_builtins.property
+    def result(self) -> _annotation_pb2.Result: ...
+    def __init__(
+        self,
+        *,
+        task: _builtins.str = ...,
+        result: _annotation_pb2.Result | None = ...,
+        annotation_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotation_version", b"annotation_version", "result", b"result", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SaveDraftRequest: _TypeAlias = SaveDraftRequest  # noqa: Y015
+
+@_typing.final
+class SaveDraftResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["update_time", b"update_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["update_time", b"update_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SaveDraftResponse: _TypeAlias = SaveDraftResponse  # noqa: Y015
 
 @_typing.final
 class GetDraftRequest(_message.Message):

@@ -104,6 +104,16 @@ class AnnotateServiceStub:
                 request_serializer=annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.ReviseAnnotationRequest.SerializeToString,
                 response_deserializer=annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.ReviseAnnotationResponse.FromString,
                 _registered_method=True)
+        self.SkipTask = channel.unary_unary(
+                '/annostream.annotate.v1.AnnotateService/SkipTask',
+                request_serializer=annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.SkipTaskRequest.SerializeToString,
+                response_deserializer=annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.SkipTaskResponse.FromString,
+                _registered_method=True)
+        self.SaveDraft = channel.unary_unary(
+                '/annostream.annotate.v1.AnnotateService/SaveDraft',
+                request_serializer=annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.SaveDraftRequest.SerializeToString,
+                response_deserializer=annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.SaveDraftResponse.FromString,
+                _registered_method=True)
         self.GetDraft = channel.unary_unary(
                 '/annostream.annotate.v1.AnnotateService/GetDraft',
                 request_serializer=annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.GetDraftRequest.SerializeToString,
@@ -175,7 +185,8 @@ class AnnotateServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListTasks(self, request, context):
-        """By cursor, newest first. Reasons: PROJECT_NOT_FOUND, INVALID_PAGE_TOKEN.
+        """By cursor, newest first unless order_by says otherwise. A task that changes its place meanwhile may come twice, or not
+        at all. Reasons: PROJECT_NOT_FOUND, INVALID_PAGE_TOKEN (also of another order), INVALID_ORDER_BY, INVALID_SEARCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -229,6 +240,24 @@ class AnnotateServiceServicer:
     def ReviseAnnotation(self, request, context):
         """One's own annotation. Role: annotator. Reasons: as SubmitAnnotation, ANNOTATION_NOT_FOUND, NOT_YOUR_ANNOTATION,
         REVISION_CONFLICT (ABORTED), TASK_WITHDRAWN (the work is kept as the caller's draft).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SkipTask(self, request, context):
+        """Gives a lease back and says why: others get the task, the caller only by skipped_too or by choosing it. A repeat under
+        the same token changes nothing. Role: annotator. Reasons: TASK_NOT_FOUND, LEASE_LOST, INVALID_SKIP_REASON,
+        INVALID_COMMENT, TASK_BUSY (ABORTED: try again), OUTBOX_FULL (RESOURCE_EXHAUSTED: try again).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SaveDraft(self, request, context):
+        """Keeps work that is not submitted yet, with or without a lease; it replaces the caller's draft of the task, and ends with
+        the submit or revision that it precedes. It is not checked against the label schema. Role: annotator. Reasons:
+        TASK_NOT_FOUND, DRAFT_OUTDATED (ABORTED: the caller's annotation has another version), RESULT_TOO_LARGE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -323,6 +352,16 @@ def add_AnnotateServiceServicer_to_server(servicer, server):
                     servicer.ReviseAnnotation,
                     request_deserializer=annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.ReviseAnnotationRequest.FromString,
                     response_serializer=annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.ReviseAnnotationResponse.SerializeToString,
+            ),
+            'SkipTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.SkipTask,
+                    request_deserializer=annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.SkipTaskRequest.FromString,
+                    response_serializer=annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.SkipTaskResponse.SerializeToString,
+            ),
+            'SaveDraft': grpc.unary_unary_rpc_method_handler(
+                    servicer.SaveDraft,
+                    request_deserializer=annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.SaveDraftRequest.FromString,
+                    response_serializer=annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.SaveDraftResponse.SerializeToString,
             ),
             'GetDraft': grpc.unary_unary_rpc_method_handler(
                     servicer.GetDraft,
@@ -696,6 +735,60 @@ class AnnotateService:
             '/annostream.annotate.v1.AnnotateService/ReviseAnnotation',
             annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.ReviseAnnotationRequest.SerializeToString,
             annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.ReviseAnnotationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SkipTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/annostream.annotate.v1.AnnotateService/SkipTask',
+            annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.SkipTaskRequest.SerializeToString,
+            annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.SkipTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SaveDraft(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/annostream.annotate.v1.AnnotateService/SaveDraft',
+            annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.SaveDraftRequest.SerializeToString,
+            annostream_dot_annotate_dot_v1_dot_annotate__service__pb2.SaveDraftResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -56,7 +56,9 @@ class AnnotateServiceStub:
     GetAnnotation: _grpc.UnaryUnaryMultiCallable[_annotate_service_pb2.GetAnnotationRequest, _annotate_service_pb2.GetAnnotationResponse]
     """An annotation with its result, though it lies in S3. Reasons: TASK_NOT_FOUND, ANNOTATION_NOT_FOUND."""
     ListTasks: _grpc.UnaryUnaryMultiCallable[_annotate_service_pb2.ListTasksRequest, _annotate_service_pb2.ListTasksResponse]
-    """By cursor, newest first. Reasons: PROJECT_NOT_FOUND, INVALID_PAGE_TOKEN."""
+    """By cursor, newest first unless order_by says otherwise. A task that changes its place meanwhile may come twice, or not
+    at all. Reasons: PROJECT_NOT_FOUND, INVALID_PAGE_TOKEN (also of another order), INVALID_ORDER_BY, INVALID_SEARCH.
+    """
     LeaseTasks: _grpc.UnaryUnaryMultiCallable[_annotate_service_pb2.LeaseTasksRequest, _annotate_service_pb2.LeaseTasksResponse]
     """The next tasks for the caller; none when there is nothing to do. Repeating a request_id returns what that request
     still holds. Role: annotator. Reasons: PROJECT_NOT_FOUND, INVALID_MAX_TASKS, INVALID_REQUEST_ID,
@@ -85,6 +87,16 @@ class AnnotateServiceStub:
     ReviseAnnotation: _grpc.UnaryUnaryMultiCallable[_annotate_service_pb2.ReviseAnnotationRequest, _annotate_service_pb2.ReviseAnnotationResponse]
     """One's own annotation. Role: annotator. Reasons: as SubmitAnnotation, ANNOTATION_NOT_FOUND, NOT_YOUR_ANNOTATION,
     REVISION_CONFLICT (ABORTED), TASK_WITHDRAWN (the work is kept as the caller's draft).
+    """
+    SkipTask: _grpc.UnaryUnaryMultiCallable[_annotate_service_pb2.SkipTaskRequest, _annotate_service_pb2.SkipTaskResponse]
+    """Gives a lease back and says why: others get the task, the caller only by skipped_too or by choosing it. A repeat under
+    the same token changes nothing. Role: annotator. Reasons: TASK_NOT_FOUND, LEASE_LOST, INVALID_SKIP_REASON,
+    INVALID_COMMENT, TASK_BUSY (ABORTED: try again), OUTBOX_FULL (RESOURCE_EXHAUSTED: try again).
+    """
+    SaveDraft: _grpc.UnaryUnaryMultiCallable[_annotate_service_pb2.SaveDraftRequest, _annotate_service_pb2.SaveDraftResponse]
+    """Keeps work that is not submitted yet, with or without a lease; it replaces the caller's draft of the task, and ends with
+    the submit or revision that it precedes. It is not checked against the label schema. Role: annotator. Reasons:
+    TASK_NOT_FOUND, DRAFT_OUTDATED (ABORTED: the caller's annotation has another version), RESULT_TOO_LARGE.
     """
     GetDraft: _grpc.UnaryUnaryMultiCallable[_annotate_service_pb2.GetDraftRequest, _annotate_service_pb2.GetDraftResponse]
     """Kept work of the caller on a task, if any. Reasons: DRAFT_NOT_FOUND."""
@@ -123,7 +135,9 @@ class AnnotateServiceAsyncStub(AnnotateServiceStub):
     GetAnnotation: _aio.UnaryUnaryMultiCallable[_annotate_service_pb2.GetAnnotationRequest, _annotate_service_pb2.GetAnnotationResponse]  # type: ignore[assignment]
     """An annotation with its result, though it lies in S3. Reasons: TASK_NOT_FOUND, ANNOTATION_NOT_FOUND."""
     ListTasks: _aio.UnaryUnaryMultiCallable[_annotate_service_pb2.ListTasksRequest, _annotate_service_pb2.ListTasksResponse]  # type: ignore[assignment]
-    """By cursor, newest first. Reasons: PROJECT_NOT_FOUND, INVALID_PAGE_TOKEN."""
+    """By cursor, newest first unless order_by says otherwise. A task that changes its place meanwhile may come twice, or not
+    at all. Reasons: PROJECT_NOT_FOUND, INVALID_PAGE_TOKEN (also of another order), INVALID_ORDER_BY, INVALID_SEARCH.
+    """
     LeaseTasks: _aio.UnaryUnaryMultiCallable[_annotate_service_pb2.LeaseTasksRequest, _annotate_service_pb2.LeaseTasksResponse]  # type: ignore[assignment]
     """The next tasks for the caller; none when there is nothing to do. Repeating a request_id returns what that request
     still holds. Role: annotator. Reasons: PROJECT_NOT_FOUND, INVALID_MAX_TASKS, INVALID_REQUEST_ID,
@@ -152,6 +166,16 @@ class AnnotateServiceAsyncStub(AnnotateServiceStub):
     ReviseAnnotation: _aio.UnaryUnaryMultiCallable[_annotate_service_pb2.ReviseAnnotationRequest, _annotate_service_pb2.ReviseAnnotationResponse]  # type: ignore[assignment]
     """One's own annotation. Role: annotator. Reasons: as SubmitAnnotation, ANNOTATION_NOT_FOUND, NOT_YOUR_ANNOTATION,
     REVISION_CONFLICT (ABORTED), TASK_WITHDRAWN (the work is kept as the caller's draft).
+    """
+    SkipTask: _aio.UnaryUnaryMultiCallable[_annotate_service_pb2.SkipTaskRequest, _annotate_service_pb2.SkipTaskResponse]  # type: ignore[assignment]
+    """Gives a lease back and says why: others get the task, the caller only by skipped_too or by choosing it. A repeat under
+    the same token changes nothing. Role: annotator. Reasons: TASK_NOT_FOUND, LEASE_LOST, INVALID_SKIP_REASON,
+    INVALID_COMMENT, TASK_BUSY (ABORTED: try again), OUTBOX_FULL (RESOURCE_EXHAUSTED: try again).
+    """
+    SaveDraft: _aio.UnaryUnaryMultiCallable[_annotate_service_pb2.SaveDraftRequest, _annotate_service_pb2.SaveDraftResponse]  # type: ignore[assignment]
+    """Keeps work that is not submitted yet, with or without a lease; it replaces the caller's draft of the task, and ends with
+    the submit or revision that it precedes. It is not checked against the label schema. Role: annotator. Reasons:
+    TASK_NOT_FOUND, DRAFT_OUTDATED (ABORTED: the caller's annotation has another version), RESULT_TOO_LARGE.
     """
     GetDraft: _aio.UnaryUnaryMultiCallable[_annotate_service_pb2.GetDraftRequest, _annotate_service_pb2.GetDraftResponse]  # type: ignore[assignment]
     """Kept work of the caller on a task, if any. Reasons: DRAFT_NOT_FOUND."""
@@ -229,7 +253,9 @@ class AnnotateServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _annotate_service_pb2.ListTasksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_annotate_service_pb2.ListTasksResponse, _abc.Awaitable[_annotate_service_pb2.ListTasksResponse]]:
-        """By cursor, newest first. Reasons: PROJECT_NOT_FOUND, INVALID_PAGE_TOKEN."""
+        """By cursor, newest first unless order_by says otherwise. A task that changes its place meanwhile may come twice, or not
+        at all. Reasons: PROJECT_NOT_FOUND, INVALID_PAGE_TOKEN (also of another order), INVALID_ORDER_BY, INVALID_SEARCH.
+        """
 
     @_abc_1.abstractmethod
     def LeaseTasks(
@@ -294,6 +320,28 @@ class AnnotateServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_annotate_service_pb2.ReviseAnnotationResponse, _abc.Awaitable[_annotate_service_pb2.ReviseAnnotationResponse]]:
         """One's own annotation. Role: annotator. Reasons: as SubmitAnnotation, ANNOTATION_NOT_FOUND, NOT_YOUR_ANNOTATION,
         REVISION_CONFLICT (ABORTED), TASK_WITHDRAWN (the work is kept as the caller's draft).
+        """
+
+    @_abc_1.abstractmethod
+    def SkipTask(
+        self,
+        request: _annotate_service_pb2.SkipTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_annotate_service_pb2.SkipTaskResponse, _abc.Awaitable[_annotate_service_pb2.SkipTaskResponse]]:
+        """Gives a lease back and says why: others get the task, the caller only by skipped_too or by choosing it. A repeat under
+        the same token changes nothing. Role: annotator. Reasons: TASK_NOT_FOUND, LEASE_LOST, INVALID_SKIP_REASON,
+        INVALID_COMMENT, TASK_BUSY (ABORTED: try again), OUTBOX_FULL (RESOURCE_EXHAUSTED: try again).
+        """
+
+    @_abc_1.abstractmethod
+    def SaveDraft(
+        self,
+        request: _annotate_service_pb2.SaveDraftRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_annotate_service_pb2.SaveDraftResponse, _abc.Awaitable[_annotate_service_pb2.SaveDraftResponse]]:
+        """Keeps work that is not submitted yet, with or without a lease; it replaces the caller's draft of the task, and ends with
+        the submit or revision that it precedes. It is not checked against the label schema. Role: annotator. Reasons:
+        TASK_NOT_FOUND, DRAFT_OUTDATED (ABORTED: the caller's annotation has another version), RESULT_TOO_LARGE.
         """
 
     @_abc_1.abstractmethod

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'annostream/annotate/v1/annotation.proto\x12\x16\x61nnostream.annotate.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd1\x02\n\nAnnotation\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tannotator\x18\x02 \x01(\t\x12\x30\n\x06result\x18\x03 \x01(\x0b\x32\x1e.annostream.annotate.v1.ResultH\x00\x12<\n\treference\x18\x04 \x01(\x0b\x32\'.annostream.annotate.v1.ResultReferenceH\x00\x12\x16\n\x0eschema_version\x18\x05 \x01(\x05\x12\x0f\n\x07version\x18\x06 \x01(\x05\x12/\n\x0bsubmit_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1c\n\x14working_milliseconds\x18\t \x01(\x03\x42\t\n\x07\x63ontent\"9\n\x06Result\x12/\n\x07regions\x18\x01 \x03(\x0b\x32\x1e.annostream.annotate.v1.Region\"X\n\x0fResultReference\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x14\n\x0cregion_count\x18\x04 \x01(\x05\"\xf7\x03\n\x06Region\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\ncontrol_id\x18\x02 \x01(\t\x12\x11\n\tlabel_ids\x18\x03 \x03(\t\x12*\n\x03\x62ox\x18\x04 \x01(\x0b\x32\x1b.annostream.annotate.v1.BoxH\x00\x12\x32\n\x07polygon\x18\x05 \x01(\x0b\x32\x1f.annostream.annotate.v1.PolygonH\x00\x12\x42\n\nattributes\x18\x06 \x03(\x0b\x32..annostream.annotate.v1.Region.AttributesEntry\x12\x12\n\x05score\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x35\n\x06origin\x18\x08 \x01(\x0e\x32%.annostream.annotate.v1.Region.Origin\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x84\x01\n\x06Origin\x12\x16\n\x12ORIGIN_UNSPECIFIED\x10\x00\x12\x10\n\x0cORIGIN_HUMAN\x10\x01\x12\x15\n\x11ORIGIN_PREDICTION\x10\x02\x12\x14\n\x10ORIGIN_CONSENSUS\x10\x03\x12\x0f\n\x0bORIGIN_RULE\x10\x04\x12\x12\n\x0eORIGIN_NATURAL\x10\x05\x42\x07\n\x05shapeB\x08\n\x06_score\":\n\x03\x42ox\x12\t\n\x01x\x18\x01 \x01(\x01\x12\t\n\x01y\x18\x02 \x01(\x01\x12\r\n\x05width\x18\x03 \x01(\x01\x12\x0e\n\x06height\x18\x04 \x01(\x01\"\x1d\n\x07Polygon\x12\x12\n\x06points\x18\x01 \x03(\x01\x42\x02\x10\x01\"\x89\x01\n\x05\x44raft\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x11\n\tannotator\x18\x02 \x01(\t\x12.\n\x06result\x18\x03 \x01(\x0b\x32\x1e.annostream.annotate.v1.Result\x12/\n\x0bupdate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'annostream/annotate/v1/annotation.proto\x12\x16\x61nnostream.annotate.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\x02\n\nAnnotation\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tannotator\x18\x02 \x01(\t\x12\x30\n\x06result\x18\x03 \x01(\x0b\x32\x1e.annostream.annotate.v1.ResultH\x00\x12<\n\treference\x18\x04 \x01(\x0b\x32\'.annostream.annotate.v1.ResultReferenceH\x00\x12\x16\n\x0eschema_version\x18\x05 \x01(\x05\x12\x0f\n\x07version\x18\x06 \x01(\x05\x12/\n\x0bsubmit_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1c\n\x14working_milliseconds\x18\t \x01(\x03\x12\x14\n\x0cregion_count\x18\n \x01(\x05\x42\t\n\x07\x63ontent\"9\n\x06Result\x12/\n\x07regions\x18\x01 \x03(\x0b\x32\x1e.annostream.annotate.v1.Region\"X\n\x0fResultReference\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x14\n\x0cregion_count\x18\x04 \x01(\x05\"\xf7\x03\n\x06Region\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\ncontrol_id\x18\x02 \x01(\t\x12\x11\n\tlabel_ids\x18\x03 \x03(\t\x12*\n\x03\x62ox\x18\x04 \x01(\x0b\x32\x1b.annostream.annotate.v1.BoxH\x00\x12\x32\n\x07polygon\x18\x05 \x01(\x0b\x32\x1f.annostream.annotate.v1.PolygonH\x00\x12\x42\n\nattributes\x18\x06 \x03(\x0b\x32..annostream.annotate.v1.Region.AttributesEntry\x12\x12\n\x05score\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x35\n\x06origin\x18\x08 \x01(\x0e\x32%.annostream.annotate.v1.Region.Origin\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x84\x01\n\x06Origin\x12\x16\n\x12ORIGIN_UNSPECIFIED\x10\x00\x12\x10\n\x0cORIGIN_HUMAN\x10\x01\x12\x15\n\x11ORIGIN_PREDICTION\x10\x02\x12\x14\n\x10ORIGIN_CONSENSUS\x10\x03\x12\x0f\n\x0bORIGIN_RULE\x10\x04\x12\x12\n\x0eORIGIN_NATURAL\x10\x05\x42\x07\n\x05shapeB\x08\n\x06_score\":\n\x03\x42ox\x12\t\n\x01x\x18\x01 \x01(\x01\x12\t\n\x01y\x18\x02 \x01(\x01\x12\r\n\x05width\x18\x03 \x01(\x01\x12\x0e\n\x06height\x18\x04 \x01(\x01\"\x1d\n\x07Polygon\x12\x12\n\x06points\x18\x01 \x03(\x01\x42\x02\x10\x01\"\xa5\x01\n\x05\x44raft\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x11\n\tannotator\x18\x02 \x01(\t\x12.\n\x06result\x18\x03 \x01(\x0b\x32\x1e.annostream.annotate.v1.Result\x12/\n\x0bupdate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12\x61nnotation_version\x18\x05 \x01(\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,21 +37,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_POLYGON'].fields_by_name['points']._loaded_options = None
   _globals['_POLYGON'].fields_by_name['points']._serialized_options = b'\020\001'
   _globals['_ANNOTATION']._serialized_start=101
-  _globals['_ANNOTATION']._serialized_end=438
-  _globals['_RESULT']._serialized_start=440
-  _globals['_RESULT']._serialized_end=497
-  _globals['_RESULTREFERENCE']._serialized_start=499
-  _globals['_RESULTREFERENCE']._serialized_end=587
-  _globals['_REGION']._serialized_start=590
-  _globals['_REGION']._serialized_end=1093
-  _globals['_REGION_ATTRIBUTESENTRY']._serialized_start=890
-  _globals['_REGION_ATTRIBUTESENTRY']._serialized_end=939
-  _globals['_REGION_ORIGIN']._serialized_start=942
-  _globals['_REGION_ORIGIN']._serialized_end=1074
-  _globals['_BOX']._serialized_start=1095
-  _globals['_BOX']._serialized_end=1153
-  _globals['_POLYGON']._serialized_start=1155
-  _globals['_POLYGON']._serialized_end=1184
-  _globals['_DRAFT']._serialized_start=1187
-  _globals['_DRAFT']._serialized_end=1324
+  _globals['_ANNOTATION']._serialized_end=460
+  _globals['_RESULT']._serialized_start=462
+  _globals['_RESULT']._serialized_end=519
+  _globals['_RESULTREFERENCE']._serialized_start=521
+  _globals['_RESULTREFERENCE']._serialized_end=609
+  _globals['_REGION']._serialized_start=612
+  _globals['_REGION']._serialized_end=1115
+  _globals['_REGION_ATTRIBUTESENTRY']._serialized_start=912
+  _globals['_REGION_ATTRIBUTESENTRY']._serialized_end=961
+  _globals['_REGION_ORIGIN']._serialized_start=964
+  _globals['_REGION_ORIGIN']._serialized_end=1096
+  _globals['_BOX']._serialized_start=1117
+  _globals['_BOX']._serialized_end=1175
+  _globals['_POLYGON']._serialized_start=1177
+  _globals['_POLYGON']._serialized_end=1206
+  _globals['_DRAFT']._serialized_start=1209
+  _globals['_DRAFT']._serialized_end=1374
 # @@protoc_insertion_point(module_scope)

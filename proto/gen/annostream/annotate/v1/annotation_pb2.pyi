@@ -35,6 +35,7 @@ class Annotation(_message.Message):
     SUBMIT_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     WORKING_MILLISECONDS_FIELD_NUMBER: _builtins.int
+    REGION_COUNT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """projects/{project}/tasks/{task}/annotations/{annotation}"""
     annotator: _builtins.str
@@ -45,6 +46,7 @@ class Annotation(_message.Message):
     """From 1; grows with each ReviseAnnotation."""
     working_milliseconds: _builtins.int
     """As the annotator's client measured it."""
+    region_count: _builtins.int
     @_builtins.property
     def result(self) -> Global___Result: ...
     @_builtins.property
@@ -67,10 +69,11 @@ class Annotation(_message.Message):
         submit_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         working_milliseconds: _builtins.int = ...,
+        region_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "reference", b"reference", "result", b"result", "submit_time", b"submit_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "content", b"content", "name", b"name", "reference", b"reference", "result", b"result", "schema_version", b"schema_version", "submit_time", b"submit_time", "update_time", b"update_time", "version", b"version", "working_milliseconds", b"working_milliseconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "content", b"content", "name", b"name", "reference", b"reference", "region_count", b"region_count", "result", b"result", "schema_version", b"schema_version", "submit_time", b"submit_time", "update_time", b"update_time", "version", b"version", "working_milliseconds", b"working_milliseconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["result", "reference"]  # noqa: Y015
     _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
@@ -293,9 +296,12 @@ class Draft(_message.Message):
     ANNOTATOR_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    ANNOTATION_VERSION_FIELD_NUMBER: _builtins.int
     task: _builtins.str
     """projects/{project}/tasks/{task}"""
     annotator: _builtins.str
+    annotation_version: _builtins.int
+    """The version of the annotator's annotation that it changes; 0: there is none yet."""
     @_builtins.property
     def result(self) -> Global___Result: ...
     @_builtins.property
@@ -307,10 +313,11 @@ class Draft(_message.Message):
         annotator: _builtins.str = ...,
         result: Global___Result | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        annotation_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["result", b"result", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "result", b"result", "task", b"task", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotation_version", b"annotation_version", "annotator", b"annotator", "result", b"result", "task", b"task", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

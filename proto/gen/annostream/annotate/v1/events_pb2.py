@@ -26,7 +26,7 @@ from annostream.annotate.v1 import project_pb2 as annostream_dot_annotate_dot_v1
 from annostream.annotate.v1 import task_pb2 as annostream_dot_annotate_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#annostream/annotate/v1/events.proto\x12\x16\x61nnostream.annotate.v1\x1a$annostream/annotate/v1/project.proto\x1a!annostream/annotate/v1/task.proto\"B\n\x0eProjectCreated\x12\x30\n\x07project\x18\x01 \x01(\x0b\x32\x1f.annostream.annotate.v1.Project\"B\n\x0eProjectChanged\x12\x30\n\x07project\x18\x01 \x01(\x0b\x32\x1f.annostream.annotate.v1.Project\"8\n\nTaskOpened\x12*\n\x04task\x18\x01 \x01(\x0b\x32\x1c.annostream.annotate.v1.Task\"U\n\x13\x41nnotationSubmitted\x12*\n\x04task\x18\x01 \x01(\x0b\x32\x1c.annostream.annotate.v1.Task\x12\x12\n\nannotation\x18\x02 \x01(\t\"S\n\x11\x41nnotationRevised\x12*\n\x04task\x18\x01 \x01(\x0b\x32\x1c.annostream.annotate.v1.Task\x12\x12\n\nannotation\x18\x02 \x01(\t\";\n\rTaskCompleted\x12*\n\x04task\x18\x01 \x01(\x0b\x32\x1c.annostream.annotate.v1.Task\":\n\x0cTaskReopened\x12*\n\x04task\x18\x01 \x01(\x0b\x32\x1c.annostream.annotate.v1.Task\";\n\rTaskWithdrawn\x12*\n\x04task\x18\x01 \x01(\x0b\x32\x1c.annostream.annotate.v1.Taskb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#annostream/annotate/v1/events.proto\x12\x16\x61nnostream.annotate.v1\x1a$annostream/annotate/v1/project.proto\x1a!annostream/annotate/v1/task.proto\"B\n\x0eProjectCreated\x12\x30\n\x07project\x18\x01 \x01(\x0b\x32\x1f.annostream.annotate.v1.Project\"B\n\x0eProjectChanged\x12\x30\n\x07project\x18\x01 \x01(\x0b\x32\x1f.annostream.annotate.v1.Project\"8\n\nTaskOpened\x12*\n\x04task\x18\x01 \x01(\x0b\x32\x1c.annostream.annotate.v1.Task\"U\n\x13\x41nnotationSubmitted\x12*\n\x04task\x18\x01 \x01(\x0b\x32\x1c.annostream.annotate.v1.Task\x12\x12\n\nannotation\x18\x02 \x01(\t\"S\n\x11\x41nnotationRevised\x12*\n\x04task\x18\x01 \x01(\x0b\x32\x1c.annostream.annotate.v1.Task\x12\x12\n\nannotation\x18\x02 \x01(\t\";\n\rTaskCompleted\x12*\n\x04task\x18\x01 \x01(\x0b\x32\x1c.annostream.annotate.v1.Task\":\n\x0cTaskReopened\x12*\n\x04task\x18\x01 \x01(\x0b\x32\x1c.annostream.annotate.v1.Task\";\n\rTaskWithdrawn\x12*\n\x04task\x18\x01 \x01(\x0b\x32\x1c.annostream.annotate.v1.Task\"L\n\x0bTaskSkipped\x12*\n\x04task\x18\x01 \x01(\x0b\x32\x1c.annostream.annotate.v1.Task\x12\x11\n\tannotator\x18\x02 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,4 +49,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TASKREOPENED']._serialized_end=621
   _globals['_TASKWITHDRAWN']._serialized_start=623
   _globals['_TASKWITHDRAWN']._serialized_end=682
+  _globals['_TASKSKIPPED']._serialized_start=684
+  _globals['_TASKSKIPPED']._serialized_end=760
 # @@protoc_insertion_point(module_scope)

@@ -26,7 +26,7 @@ from annostream.annotate.v1 import annotation_pb2 as annostream_dot_annotate_dot
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!annostream/annotate/v1/task.proto\x12\x16\x61nnostream.annotate.v1\x1a\'annostream/annotate/v1/annotation.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\x04\n\x04Task\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x31\n\x05state\x18\x02 \x01(\x0e\x32\".annostream.annotate.v1.Task.State\x12\x31\n\x06\x61ssets\x18\x03 \x03(\x0b\x32!.annostream.annotate.v1.TaskAsset\x12\x37\n\x0b\x61nnotations\x18\x04 \x03(\x0b\x32\".annostream.annotate.v1.Annotation\x12\x1c\n\x14\x61nnotations_required\x18\x05 \x01(\x05\x12-\n\x06leases\x18\x06 \x03(\x0b\x32\x1d.annostream.annotate.v1.Lease\x12\x10\n\x08revision\x18\x07 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rcomplete_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"X\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_OPEN\x10\x01\x12\x13\n\x0fSTATE_COMPLETED\x10\x02\x12\x13\n\x0fSTATE_WITHDRAWN\x10\x03\"F\n\tTaskAsset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\r\n\x05width\x18\x03 \x01(\x05\x12\x0e\n\x06height\x18\x04 \x01(\x05\"v\n\x05Lease\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x0c\n\x04slot\x18\x02 \x01(\x05\x12\x11\n\tannotator\x18\x03 \x01(\t\x12\r\n\x05token\x18\x04 \x01(\x03\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!annostream/annotate/v1/task.proto\x12\x16\x61nnostream.annotate.v1\x1a\'annostream/annotate/v1/annotation.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xae\x04\n\x04Task\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x31\n\x05state\x18\x02 \x01(\x0e\x32\".annostream.annotate.v1.Task.State\x12\x31\n\x06\x61ssets\x18\x03 \x03(\x0b\x32!.annostream.annotate.v1.TaskAsset\x12\x37\n\x0b\x61nnotations\x18\x04 \x03(\x0b\x32\".annostream.annotate.v1.Annotation\x12\x1c\n\x14\x61nnotations_required\x18\x05 \x01(\x05\x12-\n\x06leases\x18\x06 \x03(\x0b\x32\x1d.annostream.annotate.v1.Lease\x12\x10\n\x08revision\x18\x07 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rcomplete_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x05skips\x18\x0b \x03(\x0b\x32\x1c.annostream.annotate.v1.Skip\"X\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_OPEN\x10\x01\x12\x13\n\x0fSTATE_COMPLETED\x10\x02\x12\x13\n\x0fSTATE_WITHDRAWN\x10\x03\"\x86\x02\n\x04Skip\x12\x11\n\tannotator\x18\x01 \x01(\t\x12\x33\n\x06reason\x18\x02 \x01(\x0e\x32#.annostream.annotate.v1.Skip.Reason\x12\x0f\n\x07\x63omment\x18\x03 \x01(\t\x12-\n\tskip_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"v\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x14\n\x10REASON_BAD_IMAGE\x10\x01\x12\x12\n\x0eREASON_UNCLEAR\x10\x02\x12\x18\n\x14REASON_NO_LABEL_FITS\x10\x03\x12\x10\n\x0cREASON_OTHER\x10\x04\"F\n\tTaskAsset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\r\n\x05width\x18\x03 \x01(\x05\x12\x0e\n\x06height\x18\x04 \x01(\x05\"v\n\x05Lease\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\x0c\n\x04slot\x18\x02 \x01(\x05\x12\x11\n\tannotator\x18\x03 \x01(\t\x12\r\n\x05token\x18\x04 \x01(\x03\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,11 +34,15 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'annostream.annotate.v1.task
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TASK']._serialized_start=136
-  _globals['_TASK']._serialized_end=649
-  _globals['_TASK_STATE']._serialized_start=561
-  _globals['_TASK_STATE']._serialized_end=649
-  _globals['_TASKASSET']._serialized_start=651
-  _globals['_TASKASSET']._serialized_end=721
-  _globals['_LEASE']._serialized_start=723
-  _globals['_LEASE']._serialized_end=841
+  _globals['_TASK']._serialized_end=694
+  _globals['_TASK_STATE']._serialized_start=606
+  _globals['_TASK_STATE']._serialized_end=694
+  _globals['_SKIP']._serialized_start=697
+  _globals['_SKIP']._serialized_end=959
+  _globals['_SKIP_REASON']._serialized_start=841
+  _globals['_SKIP_REASON']._serialized_end=959
+  _globals['_TASKASSET']._serialized_start=961
+  _globals['_TASKASSET']._serialized_end=1031
+  _globals['_LEASE']._serialized_start=1033
+  _globals['_LEASE']._serialized_end=1151
 # @@protoc_insertion_point(module_scope)

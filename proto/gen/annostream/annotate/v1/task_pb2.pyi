@@ -58,6 +58,7 @@ class Task(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     COMPLETE_TIME_FIELD_NUMBER: _builtins.int
+    SKIPS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """projects/{project}/tasks/{task}"""
     state: Global___Task.State.ValueType
@@ -81,6 +82,10 @@ class Task(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def complete_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def skips(self) -> _containers.RepeatedCompositeFieldContainer[Global___Skip]:
+        """Who gave it back unlabelled, and why: at most one of each annotator, the newest. A submit takes one's own away."""
+
     def __init__(
         self,
         *,
@@ -94,14 +99,73 @@ class Task(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         complete_time: _timestamp_pb2.Timestamp | None = ...,
+        skips: _abc.Iterable[Global___Skip] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["complete_time", b"complete_time", "create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotations", b"annotations", "annotations_required", b"annotations_required", "assets", b"assets", "complete_time", b"complete_time", "create_time", b"create_time", "leases", b"leases", "name", b"name", "revision", b"revision", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotations", b"annotations", "annotations_required", b"annotations_required", "assets", b"assets", "complete_time", b"complete_time", "create_time", b"create_time", "leases", b"leases", "name", b"name", "revision", b"revision", "skips", b"skips", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Task: _TypeAlias = Task  # noqa: Y015
+
+@_typing.final
+class Skip(_message.Message):
+    """Why an annotator did not label a task."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Reason:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Skip._Reason.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        REASON_UNSPECIFIED: Skip._Reason.ValueType  # 0
+        REASON_BAD_IMAGE: Skip._Reason.ValueType  # 1
+        """Damaged, blurred, too dark."""
+        REASON_UNCLEAR: Skip._Reason.ValueType  # 2
+        """Nobody could tell what it shows, or where it ends."""
+        REASON_NO_LABEL_FITS: Skip._Reason.ValueType  # 3
+        REASON_OTHER: Skip._Reason.ValueType  # 4
+        """The comment says."""
+
+    class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
+        """What was in the way."""
+
+    REASON_UNSPECIFIED: Skip.Reason.ValueType  # 0
+    REASON_BAD_IMAGE: Skip.Reason.ValueType  # 1
+    """Damaged, blurred, too dark."""
+    REASON_UNCLEAR: Skip.Reason.ValueType  # 2
+    """Nobody could tell what it shows, or where it ends."""
+    REASON_NO_LABEL_FITS: Skip.Reason.ValueType  # 3
+    REASON_OTHER: Skip.Reason.ValueType  # 4
+    """The comment says."""
+
+    ANNOTATOR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    SKIP_TIME_FIELD_NUMBER: _builtins.int
+    annotator: _builtins.str
+    reason: Global___Skip.Reason.ValueType
+    comment: _builtins.str
+    @_builtins.property
+    def skip_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        annotator: _builtins.str = ...,
+        reason: Global___Skip.Reason.ValueType = ...,
+        comment: _builtins.str = ...,
+        skip_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["skip_time", b"skip_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "comment", b"comment", "reason", b"reason", "skip_time", b"skip_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Skip: _TypeAlias = Skip  # noqa: Y015
 
 @_typing.final
 class TaskAsset(_message.Message):

@@ -128,6 +128,11 @@ class IdentityServiceStub:
                 request_serializer=annostream_dot_gateway_dot_v1_dot_identity__service__pb2.RevokeInvitationRequest.SerializeToString,
                 response_deserializer=annostream_dot_gateway_dot_v1_dot_identity__service__pb2.RevokeInvitationResponse.FromString,
                 _registered_method=True)
+        self.GetDisplayNames = channel.unary_unary(
+                '/annostream.gateway.v1.IdentityService/GetDisplayNames',
+                request_serializer=annostream_dot_gateway_dot_v1_dot_identity__service__pb2.GetDisplayNamesRequest.SerializeToString,
+                response_deserializer=annostream_dot_gateway_dot_v1_dot_identity__service__pb2.GetDisplayNamesResponse.FromString,
+                _registered_method=True)
         self.ListAccounts = channel.unary_unary(
                 '/annostream.gateway.v1.IdentityService/ListAccounts',
                 request_serializer=annostream_dot_gateway_dot_v1_dot_identity__service__pb2.ListAccountsRequest.SerializeToString,
@@ -294,6 +299,14 @@ class IdentityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetDisplayNames(self, request, context):
+        """Display names for those that the answers of other services name, at most 500 at a time; who is not known is left out.
+        Role: viewer. Reasons: TOO_MANY_NAMES.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAccounts(self, request, context):
         """By name, by cursor. Role: manager. Reasons: INVALID_PAGE_TOKEN, INVALID_PAGE_SIZE.
         """
@@ -419,6 +432,11 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.RevokeInvitation,
                     request_deserializer=annostream_dot_gateway_dot_v1_dot_identity__service__pb2.RevokeInvitationRequest.FromString,
                     response_serializer=annostream_dot_gateway_dot_v1_dot_identity__service__pb2.RevokeInvitationResponse.SerializeToString,
+            ),
+            'GetDisplayNames': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDisplayNames,
+                    request_deserializer=annostream_dot_gateway_dot_v1_dot_identity__service__pb2.GetDisplayNamesRequest.FromString,
+                    response_serializer=annostream_dot_gateway_dot_v1_dot_identity__service__pb2.GetDisplayNamesResponse.SerializeToString,
             ),
             'ListAccounts': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAccounts,
@@ -914,6 +932,33 @@ class IdentityService:
             '/annostream.gateway.v1.IdentityService/RevokeInvitation',
             annostream_dot_gateway_dot_v1_dot_identity__service__pb2.RevokeInvitationRequest.SerializeToString,
             annostream_dot_gateway_dot_v1_dot_identity__service__pb2.RevokeInvitationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDisplayNames(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/annostream.gateway.v1.IdentityService/GetDisplayNames',
+            annostream_dot_gateway_dot_v1_dot_identity__service__pb2.GetDisplayNamesRequest.SerializeToString,
+            annostream_dot_gateway_dot_v1_dot_identity__service__pb2.GetDisplayNamesResponse.FromString,
             options,
             channel_credentials,
             insecure,

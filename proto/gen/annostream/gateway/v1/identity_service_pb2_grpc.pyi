@@ -91,6 +91,10 @@ class IdentityServiceStub:
     """
     RevokeInvitation: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RevokeInvitationRequest, _identity_service_pb2.RevokeInvitationResponse]
     """Role: manager. Reasons: INVITATION_NOT_FOUND."""
+    GetDisplayNames: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.GetDisplayNamesRequest, _identity_service_pb2.GetDisplayNamesResponse]
+    """Display names for those that the answers of other services name, at most 500 at a time; who is not known is left out.
+    Role: viewer. Reasons: TOO_MANY_NAMES.
+    """
     ListAccounts: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ListAccountsRequest, _identity_service_pb2.ListAccountsResponse]
     """By name, by cursor. Role: manager. Reasons: INVALID_PAGE_TOKEN, INVALID_PAGE_SIZE."""
     ChangeRole: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ChangeRoleRequest, _identity_service_pb2.ChangeRoleResponse]
@@ -170,6 +174,10 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     """
     RevokeInvitation: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RevokeInvitationRequest, _identity_service_pb2.RevokeInvitationResponse]  # type: ignore[assignment]
     """Role: manager. Reasons: INVITATION_NOT_FOUND."""
+    GetDisplayNames: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.GetDisplayNamesRequest, _identity_service_pb2.GetDisplayNamesResponse]  # type: ignore[assignment]
+    """Display names for those that the answers of other services name, at most 500 at a time; who is not known is left out.
+    Role: viewer. Reasons: TOO_MANY_NAMES.
+    """
     ListAccounts: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ListAccountsRequest, _identity_service_pb2.ListAccountsResponse]  # type: ignore[assignment]
     """By name, by cursor. Role: manager. Reasons: INVALID_PAGE_TOKEN, INVALID_PAGE_SIZE."""
     ChangeRole: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ChangeRoleRequest, _identity_service_pb2.ChangeRoleResponse]  # type: ignore[assignment]
@@ -348,6 +356,16 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.RevokeInvitationResponse, _abc.Awaitable[_identity_service_pb2.RevokeInvitationResponse]]:
         """Role: manager. Reasons: INVITATION_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def GetDisplayNames(
+        self,
+        request: _identity_service_pb2.GetDisplayNamesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.GetDisplayNamesResponse, _abc.Awaitable[_identity_service_pb2.GetDisplayNamesResponse]]:
+        """Display names for those that the answers of other services name, at most 500 at a time; who is not known is left out.
+        Role: viewer. Reasons: TOO_MANY_NAMES.
+        """
 
     @_abc_1.abstractmethod
     def ListAccounts(

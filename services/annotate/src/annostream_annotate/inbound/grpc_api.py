@@ -38,6 +38,8 @@ ROLES: Mapping[str, Role] = {
     "ReleaseLeases": Role.ANNOTATOR,
     "SubmitAnnotation": Role.ANNOTATOR,
     "ReviseAnnotation": Role.ANNOTATOR,
+    "SkipTask": Role.ANNOTATOR,
+    "SaveDraft": Role.ANNOTATOR,
     "GetDraft": Role.ANNOTATOR,
     "GetPosition": Role.VIEWER,
     "RepublishEvents": Role.OWNER,

@@ -20,7 +20,7 @@ from annostream_annotate.use_cases.reading import Reading
 from annostream_annotate.use_cases.results import Received, Results
 from annostream_annotate.use_cases.submitting import Sent, Submitting, Taken
 from annostream_kit.auth import Role, current_caller
-from annostream_kit.errors import InvalidArgument
+from annostream_kit.errors import FailedPrecondition, InvalidArgument
 from annostream_kit.ids import parse_name
 from annostream_kit.paging import Budget, decode_time_token, encode_time_token, fill_page, page_size
 
@@ -191,6 +191,12 @@ class AnnotateApi(api_grpc.AnnotateServiceServicer):
         )
         return api.ReviseAnnotationResponse(annotation=messages.annotation_to_wire(taken.task, taken.annotation))
 
+    async def SkipTask(self, request: api.SkipTaskRequest, context: object) -> api.SkipTaskResponse:
+        raise _not_served("SkipTask")
+
+    async def SaveDraft(self, request: api.SaveDraftRequest, context: object) -> api.SaveDraftResponse:
+        raise _not_served("SaveDraft")
+
     async def GetDraft(self, request: api.GetDraftRequest, context: object) -> api.GetDraftResponse:
         project_id, task_id = parse_name(_TASK, request.task)
         draft = await self._uses.submitting.draft(project_id, task_id, _caller())
@@ -229,6 +235,10 @@ class AnnotateApi(api_grpc.AnnotateServiceServicer):
             draft=await self._draft(outcome.draft), reason=outcome.reason, holder=outcome.holder
         )
         return api.SubmitAnnotationResponse(draft_kept=kept, task_state=messages.task_state_to_wire(outcome.task.state))
+
+
+def _not_served(rpc: str) -> FailedPrecondition:
+    return FailedPrecondition("NOT_SERVED", f"This version does not serve {rpc}.")
 
 
 def _caller() -> str:

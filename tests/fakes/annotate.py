@@ -114,8 +114,7 @@ class MemoryTasks:
                 stored = replace(stored, slots=task.slots, token=task.token)
             case AnnotationSubmitted(answer=answer) | AnnotationRevised(answer=answer):
                 answers = (*stored.answers, *([answer] if answer.request_id else []))
-                mine = fact.annotation.annotator if isinstance(fact, AnnotationSubmitted) else ""
-                drafters = tuple(drafter for drafter in stored.drafters if drafter != mine)
+                drafters = tuple(drafter for drafter in stored.drafters if drafter != fact.annotation.annotator)
                 stored = replace(task, answers=answers[-_KEPT_REQUESTS:], drafters=drafters)
         self.rows[task.id] = replace(stored, version=task.version + 1)
         return True
@@ -199,10 +198,14 @@ class MemoryDrafts:
         return self.rows.get((project, task, annotator))
 
     async def keep(self, draft: Draft) -> None:
-        self.rows[draft.project, draft.task, draft.annotator] = draft
+        before = await self.get(draft.project, draft.task, draft.annotator)
+        if before is None or before.annotation_version <= draft.annotation_version:
+            self.rows[draft.project, draft.task, draft.annotator] = draft
 
-    async def drop(self, project: str, task: str, annotator: str) -> None:
-        self.rows.pop((project, task, annotator), None)
+    async def drop(self, project: str, task: str, annotator: str, version: int) -> None:
+        found = await self.get(project, task, annotator)
+        if found and found.annotation_version < version:
+            del self.rows[project, task, annotator]
 
 
 class MemoryHistory:

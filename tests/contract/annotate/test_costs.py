@@ -12,6 +12,7 @@ from annostream_annotate.domain.project import Wish, create
 from annostream_annotate.domain.task import Slot, SlotState
 from annostream_annotate.outbound.documents import new_task_document
 from annostream_annotate.use_cases.at_work import People
+from annostream_annotate.use_cases.drafting import Drafting
 from annostream_annotate.use_cases.known_projects import KnownProjects
 from annostream_annotate.use_cases.leased_tasks import LeasedTasks
 from annostream_annotate.use_cases.leasing import Leasing
@@ -51,13 +52,14 @@ class Desk:
             empty_cache_seconds=cache_seconds,
         )
         leased = LeasedTasks()
-        self.leasing = Leasing(
-            stores.tasks, stores.drafts, known, queue, leased, self.clock, lease_seconds=60, max_leases=64
-        )
         results = Results(MemoryResults(), max_inline_bytes=16_384, max_bytes=1 << 20)
+        self.drafting = Drafting(stores.tasks, stores.drafts, results, leased, self.clock)
+        self.leasing = Leasing(
+            stores.tasks, self.drafting, known, queue, leased, self.clock, lease_seconds=60, max_leases=64
+        )
         self.submitting = Submitting(
             stores.tasks,
-            stores.drafts,
+            self.drafting,
             stores.history,
             results,
             known,

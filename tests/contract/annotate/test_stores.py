@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
-from annostream_annotate.domain.annotation import AnnotationSubmitted, Work, revise, submit
+from annostream_annotate.domain.annotation import AnnotationRevised, AnnotationSubmitted, Work, revise, submit
 from annostream_annotate.domain.lease import TaskLeased, expire, lease, release
 from annostream_annotate.domain.project import ProjectState, Wish, change, create
 from annostream_annotate.domain.queue import Cursor
@@ -220,8 +220,34 @@ async def test_a_draft_is_kept_replaced_and_dropped(stores: Stores) -> None:
     await stores.tasks.save(leased(await again(stores, task)))
     await stores.tasks.save(submitted(await again(stores, task)))
     assert (await again(stores, task)).drafters == ()
-    await stores.drafts.drop(PROJECT, task.id, "yumi")
+    await stores.drafts.drop(PROJECT, task.id, "yumi", 1)
     assert await stores.drafts.get(PROJECT, task.id, "yumi") is None
+
+
+async def test_a_draft_for_a_later_version_is_neither_replaced_nor_dropped_by_what_comes_late(stores: Stores) -> None:
+    (task,) = await given(stores, 1)
+    late = Draft(PROJECT, task.id, "yumi", InlineResult(b"x", 1), NOW, annotation_version=0)
+    present = replace(late, annotation_version=1, content=REFERENCE)
+    for draft in (late, present, late):
+        await stores.drafts.keep(draft)
+    await stores.drafts.drop(PROJECT, task.id, "yumi", 1)
+    assert await stores.drafts.get(PROJECT, task.id, "yumi") == present
+    await stores.drafts.drop(PROJECT, task.id, "yumi", 2)
+    assert await stores.drafts.get(PROJECT, task.id, "yumi") is None
+
+
+async def test_a_revision_takes_the_mark_of_ones_own_draft_away(stores: Stores) -> None:
+    (task,) = await given(stores, 1)
+    await stores.tasks.save(leased(task))
+    await stores.tasks.save(submitted(await again(stores, task)))
+    for who in ("yumi", "renga"):
+        await stores.tasks.note_draft(Draft(PROJECT, task.id, who, InlineResult(b"x", 1), NOW, 1))
+    found = await again(stores, task)
+    work = Work("yumi", REFERENCE, 2, 1, "v1")
+    fact = revise(found, found.annotations[0].id, work, expected_version=1, now=LATER)
+    assert isinstance(fact, AnnotationRevised)
+    assert await stores.tasks.save(fact)
+    assert (await again(stores, task)).drafters == ("renga",)
 
 
 async def test_a_draft_that_is_noted_while_another_submits_stays_noted(stores: Stores) -> None:

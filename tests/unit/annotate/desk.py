@@ -13,6 +13,7 @@ from annostream_annotate.domain.task import AssetFact
 from annostream_annotate.messages import labels_by_region, regions_from_wire, tidy_result
 from annostream_annotate.ports import TaskFact
 from annostream_annotate.use_cases.at_work import People
+from annostream_annotate.use_cases.drafting import Drafting
 from annostream_annotate.use_cases.known_projects import KnownProjects
 from annostream_annotate.use_cases.leased_tasks import LeasedTasks
 from annostream_annotate.use_cases.leasing import Leasing
@@ -38,14 +39,16 @@ MAX_INLINE_BYTES, MAX_RESULT_BYTES = 500, 200_000
 
 
 class RacedTasks(MemoryTasks):
-    """meanwhile: what others do between a reading and the next write.  always: before each write."""
+    """meanwhile: what others do between a reading and the next write.  always: before each write.  saves: how many."""
 
     def __init__(self) -> None:
         super().__init__()
         self.meanwhile: list[Other] = []
         self.always: Other | None = None
+        self.saves = 0
 
     async def save(self, fact: TaskFact) -> bool:
+        self.saves += 1
         await self._let_others()
         return await super().save(fact)
 
@@ -95,13 +98,21 @@ class Desk:
             empty_cache_seconds=cache_seconds,
         )
         leased = LeasedTasks()
-        self.leasing = Leasing(
-            self.tasks, self.drafts, self.known, self.queue, leased, self.clock, lease_seconds=60, max_leases=max_leases
-        )
         keeping = Results(self.result_rows, max_inline_bytes=MAX_INLINE_BYTES, max_bytes=MAX_RESULT_BYTES)
+        self.drafting = Drafting(self.tasks, self.drafts, keeping, leased, self.clock)
+        self.leasing = Leasing(
+            self.tasks,
+            self.drafting,
+            self.known,
+            self.queue,
+            leased,
+            self.clock,
+            lease_seconds=60,
+            max_leases=max_leases,
+        )
         self.submitting = Submitting(
             self.tasks,
-            self.drafts,
+            self.drafting,
             self.history,
             keeping,
             self.known,

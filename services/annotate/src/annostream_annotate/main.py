@@ -22,6 +22,7 @@ from annostream_annotate.outbound.tasks import MongoTasks
 from annostream_annotate.ports import Announcements
 from annostream_annotate.settings import Settings
 from annostream_annotate.use_cases.at_work import People
+from annostream_annotate.use_cases.drafting import Drafting
 from annostream_annotate.use_cases.known_projects import KnownProjects
 from annostream_annotate.use_cases.leased_tasks import LeasedTasks
 from annostream_annotate.use_cases.leasing import Leasing
@@ -55,7 +56,7 @@ def use_cases(
     settings: Settings, database: Database, objects: Objects, events: Announcements
 ) -> tuple[UseCases, Opening]:
     """Everything between the edges."""
-    projects, tasks, drafts = MongoProjects(database), MongoTasks(database), MongoDrafts(database)
+    projects, tasks = MongoProjects(database), MongoTasks(database)
     known = KnownProjects(projects, now, cache_seconds=settings.project_cache_seconds)
     queue = Queue(
         tasks,
@@ -66,20 +67,22 @@ def use_cases(
         empty_cache_seconds=settings.queue_empty_cache_seconds,
     )
     leased = LeasedTasks()
-    leasing = Leasing(
-        tasks, drafts, known, queue, leased, now,
-        lease_seconds=settings.lease_seconds, max_leases=settings.max_leases_per_annotator,
-    )  # fmt: skip
     results = Results(
         S3Results(objects), max_inline_bytes=settings.max_inline_result_bytes, max_bytes=settings.max_result_bytes
     )
+    drafting = Drafting(tasks, MongoDrafts(database), results, leased, now)
+    leasing = Leasing(
+        tasks, drafting, known, queue, leased, now,
+        lease_seconds=settings.lease_seconds, max_leases=settings.max_leases_per_annotator,
+    )  # fmt: skip
     submitting = Submitting(
-        tasks, drafts, MongoHistory(database), results, known, leased, events, now, labels_by_region
+        tasks, drafting, MongoHistory(database), results, known, leased, events, now, labels_by_region
     )
     uses = UseCases(
         projects=Projects(projects, known, events, now),
         leasing=leasing,
         submitting=submitting,
+        drafting=drafting,
         reading=Reading(tasks, known, events),
         results=results,
     )

@@ -81,7 +81,10 @@ class TaskStore(Protocol):
         """Writes each task's facts in one write of its own; False where some met a newer version, and were left."""
 
     async def note_draft(self, draft: Draft) -> None:
-        """Marks the task: leasing it again looks for the draft, and whoever read it before reads it again to write."""
+        """Marks the task: leasing it again looks for the draft, and whoever read it before reads it again to write.
+
+        One that is marked stays as it is.
+        """
 
 
 class CursorStore(Protocol):
@@ -97,8 +100,12 @@ class DraftStore(Protocol):
     """Kept work, one draft an annotator and task."""
 
     async def get(self, project: str, task: str, annotator: str) -> Draft | None: ...
-    async def keep(self, draft: Draft) -> None: ...
-    async def drop(self, project: str, task: str, annotator: str) -> None: ...
+
+    async def keep(self, draft: Draft) -> None:
+        """In place of what was there; what was made for a later version of the annotation stays."""
+
+    async def drop(self, project: str, task: str, annotator: str, version: int) -> None:
+        """What was made before this version of the annotation."""
 
 
 class HistoryStore(Protocol):

@@ -118,13 +118,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """Work that came too late."""
+    """Work that came too late, or is not submitted yet.
+
+    annotation_version: of the annotator's annotation that it changes; 0: there is none yet.
+    """
 
     project: str
     task: str
     annotator: str
     content: Content
     update_time: datetime
+    annotation_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from annostream_annotate import messages
 from annostream_annotate.domain.annotation import DraftKept
 from annostream_annotate.domain.task import Draft, InlineResult, Task
 from annostream_annotate.ports import Clock
+from annostream_annotate.use_cases.drafting import Drafting
 from annostream_annotate.use_cases.leasing import Leased, Leasing, tasks_wanted
 from annostream_annotate.use_cases.projects import Projects
 from annostream_annotate.use_cases.reading import Reading
@@ -58,6 +59,7 @@ class UseCases:
     projects: Projects
     leasing: Leasing
     submitting: Submitting
+    drafting: Drafting
     reading: Reading
     results: Results
 
@@ -195,11 +197,15 @@ class AnnotateApi(api_grpc.AnnotateServiceServicer):
         raise _not_served("SkipTask")
 
     async def SaveDraft(self, request: api.SaveDraftRequest, context: object) -> api.SaveDraftResponse:
-        raise _not_served("SaveDraft")
+        project_id, task_id = parse_name(_TASK, request.task)
+        self._uses.results.check_size(request.result.ByteSize())
+        received = await _received(request.result)
+        saved = await self._uses.drafting.save(project_id, task_id, _caller(), received, request.annotation_version)
+        return api.SaveDraftResponse(update_time=messages.time_to_wire(saved))
 
     async def GetDraft(self, request: api.GetDraftRequest, context: object) -> api.GetDraftResponse:
         project_id, task_id = parse_name(_TASK, request.task)
-        draft = await self._uses.submitting.draft(project_id, task_id, _caller())
+        draft = await self._uses.drafting.get(project_id, task_id, _caller())
         return api.GetDraftResponse(draft=await self._draft(draft))
 
     async def GetPosition(self, request: api.GetPositionRequest, context: object) -> api.GetPositionResponse:
@@ -266,9 +272,11 @@ def _keys(project_id: str, leases: Sequence[api.LeaseKey]) -> list[tuple[str, in
 
 
 async def _sent(result: annotation_pb2.Result, working_milliseconds: int, request_id: str) -> Sent:
+    return Sent(_caller(), await _received(result), working_milliseconds, _request_id(request_id))
+
+
+async def _received(result: annotation_pb2.Result) -> Received:
     def received() -> Received:
         return Received(messages.tidy_result(result), messages.regions_from_wire(result))
 
-    large = result.ByteSize() > _THREAD_ABOVE_BYTES
-    content = await asyncio.to_thread(received) if large else received()
-    return Sent(_caller(), content, working_milliseconds, _request_id(request_id))
+    return await asyncio.to_thread(received) if result.ByteSize() > _THREAD_ABOVE_BYTES else received()

@@ -34,6 +34,7 @@ from annostream_annotate.messages.tasks import (
     task_with_leases,
     without_annotations,
 )
+from annostream_annotate.messages.times import time_to_wire
 
 __all__ = [
     "COUNTED_TYPES",
@@ -63,6 +64,7 @@ __all__ = [
     "task_to_wire",
     "task_with_leases",
     "tidy_result",
+    "time_to_wire",
     "wish_from_request",
     "wish_from_wire",
     "without_annotations",

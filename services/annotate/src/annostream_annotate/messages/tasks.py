@@ -99,6 +99,7 @@ def draft_to_wire(draft: Draft, data: bytes) -> annotation_pb2.Draft:
         annotator=draft.annotator,
         result=annotation_pb2.Result.FromString(data),
         update_time=time_to_wire(draft.update_time),
+        annotation_version=draft.annotation_version,
     )
 
 

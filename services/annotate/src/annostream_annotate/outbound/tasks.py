@@ -73,9 +73,8 @@ class MongoTasks:
             case AnnotationSubmitted() | AnnotationRevised():
                 sets |= state_fields(task)
                 sets["annotations"] = [annotation_document(a) for a in task.annotations]
-                if isinstance(fact, AnnotationSubmitted):
-                    # Only one's own: another's draft may have been noted since the task was read.
-                    pull["drafters"] = fact.annotation.annotator
+                # Only one's own: another's draft may have been noted since the task was read.
+                pull["drafters"] = fact.annotation.annotator
                 push["events"] = {"$each": _admitted(fact, task.pending_events)}
                 if fact.answer.request_id:
                     push["requests"] = {"$each": [answer_document(fact.answer)], "$slice": -_KEPT_REQUESTS}

@@ -19,11 +19,13 @@ from annostream_annotate.domain.lease import (
 )
 from annostream_annotate.domain.project import ProjectState
 from annostream_annotate.domain.task import Draft, Task
-from annostream_annotate.ports import Clock, DraftStore, TaskStore
+from annostream_annotate.ports import Clock, TaskStore
+from annostream_annotate.use_cases.drafting import Drafting
 from annostream_annotate.use_cases.known_projects import KnownProjects
 from annostream_annotate.use_cases.leased_tasks import LeasedTasks
+from annostream_annotate.use_cases.missing import task_missing
 from annostream_annotate.use_cases.queue import Queue, Search
-from annostream_kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
+from annostream_kit.errors import Aborted, FailedPrecondition, InvalidArgument, ResourceExhausted
 
 MAX_TASKS_A_CALL = 32
 _ATTEMPTS = 16
@@ -51,7 +53,7 @@ class Leasing:
     def __init__(  # noqa: PLR0917  # wiring
         self,
         tasks: TaskStore,
-        drafts: DraftStore,
+        drafting: Drafting,
         known: KnownProjects,
         queue: Queue,
         leased: LeasedTasks,
@@ -61,7 +63,7 @@ class Leasing:
         max_leases: int,
     ) -> None:
         self._tasks = tasks
-        self._drafts = drafts
+        self._drafting = drafting
         self._known = known
         self._queue = queue
         self._leased = leased
@@ -212,17 +214,7 @@ class Leasing:
         return task
 
     async def _with_drafts(self, leased: Sequence[Leased], annotator: str) -> list[Leased]:
-        return [
-            replace(one, draft=await self._drafts.get(one.task.project, one.task.id, annotator))
-            if annotator in one.task.drafters
-            else one
-            for one in leased
-        ]
-
-
-def task_missing(project_id: str, task_id: str) -> NotFound:
-    name = f"projects/{project_id}/tasks/{task_id}"
-    return NotFound("TASK_NOT_FOUND", f"There is no task {name}.", task=name)
+        return [replace(one, draft=await self._drafting.of_leased(one.task, annotator)) for one in leased]
 
 
 def refusal(task: Task, reason: NotLeasable) -> FailedPrecondition:

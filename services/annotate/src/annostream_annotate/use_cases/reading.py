@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Mapping
 from annostream_annotate.domain.task import Annotation, Task, TaskState
 from annostream_annotate.ports import Announcements, Page, TaskStore
 from annostream_annotate.use_cases.known_projects import KnownProjects
-from annostream_annotate.use_cases.leasing import task_missing
+from annostream_annotate.use_cases.missing import task_missing
 from annostream_kit.errors import NotFound
 
 

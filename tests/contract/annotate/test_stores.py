@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from annostream_annotate.domain.annotation import AnnotationRevised, AnnotationSubmitted, Work, revise, submit
 from annostream_annotate.domain.lease import TaskLeased, expire, lease, release
+from annostream_annotate.domain.listing import Order, SortKey, Wanted
 from annostream_annotate.domain.project import ProjectState, Wish, change, create
 from annostream_annotate.domain.queue import Cursor
 from annostream_annotate.domain.task import (
@@ -149,7 +150,8 @@ async def test_a_mark_of_a_task_that_never_opened_is_in_no_list(stores: Stores) 
     assert mark
     assert await stores.tasks.apply([[mark]])
     assert await stores.tasks.get(PROJECT, mark.task.id) is None
-    assert await all_of(stores.tasks.listed(PROJECT, state=None, after=None, limit=9)) == []
+    for key in SortKey:
+        assert await all_of(stores.lists.listed(PROJECT, Wanted(Order(key)), None, 9)) == []
     assert (await stores.tasks.stored([mark.task.id]))[mark.task.id].asset_revision == 2
 
 
@@ -159,16 +161,6 @@ async def test_opening_a_task_twice_is_told(stores: Stores) -> None:
     other = opened(1, rank=1, version=0)
     assert await stores.tasks.apply([[TaskOpened(fresh)], [TaskOpened(other)]]) is False
     assert set(await stores.tasks.stored([task.id, other.id])) == {task.id, other.id}
-
-
-async def test_pages_go_from_the_newest_on(stores: Stores) -> None:
-    tasks = await given(stores, 5)
-    newest = sorted((task.id for task in tasks), reverse=True)
-    first = await all_of(stores.tasks.listed(PROJECT, state=TaskState.OPEN, after=None, limit=3))
-    assert [task.id for task in first] == newest[:3]
-    rest = await all_of(stores.tasks.listed(PROJECT, state=None, after=(NOW, first[-1].id), limit=3))
-    assert [task.id for task in rest] == newest[3:]
-    assert await all_of(stores.tasks.listed(PROJECT, state=TaskState.COMPLETED, after=None, limit=3)) == []
 
 
 async def test_ranks_are_given_once(stores: Stores) -> None:

@@ -30,6 +30,7 @@ from tests.fakes.annotate import (
     MemoryHistory,
     MemoryProjects,
     MemoryResults,
+    MemoryTaskLists,
     MemoryTasks,
 )
 from tests.unit.annotate.made import NOW, PROJECT, SCHEMA, opened
@@ -123,7 +124,7 @@ class Desk:
         )
         self.opening = Opening(self.tasks, self.known, self.events, self.clock)
         self.projects = Projects(self.project_rows, self.known, self.events, self.clock)
-        self.reading = Reading(self.tasks, self.known, self.events)
+        self.reading = Reading(self.tasks, MemoryTaskLists(self.tasks), self.known, self.events)
 
     def clock(self) -> datetime:
         return self.now

@@ -18,6 +18,7 @@ from annostream_annotate.outbound.projects import MongoProjects
 from annostream_annotate.outbound.schema import INDEXES, MIGRATIONS
 from annostream_annotate.outbound.side_stores import MongoCursors, MongoDrafts, MongoHistory, S3Results
 from annostream_annotate.outbound.task_counts import MongoTaskCounts
+from annostream_annotate.outbound.task_lists import MongoTaskLists
 from annostream_annotate.outbound.tasks import MongoTasks
 from annostream_annotate.ports import Announcements
 from annostream_annotate.settings import Settings
@@ -57,6 +58,7 @@ def use_cases(
 ) -> tuple[UseCases, Opening]:
     """Everything between the edges."""
     projects, tasks = MongoProjects(database), MongoTasks(database)
+    lists = MongoTaskLists(database, max_searched=settings.max_searched_tasks)
     known = KnownProjects(projects, now, cache_seconds=settings.project_cache_seconds)
     queue = Queue(
         tasks,
@@ -83,7 +85,7 @@ def use_cases(
         leasing=leasing,
         submitting=submitting,
         drafting=drafting,
-        reading=Reading(tasks, known, events),
+        reading=Reading(tasks, lists, known, events),
         results=results,
     )
     return uses, Opening(tasks, known, events, now)

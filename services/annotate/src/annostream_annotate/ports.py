@@ -8,14 +8,16 @@ from typing import Protocol
 
 from annostream_annotate.domain.annotation import AnnotationRevised, AnnotationSubmitted
 from annostream_annotate.domain.lease import LeasesChanged, TaskLeased
+from annostream_annotate.domain.listing import Place, Wanted
 from annostream_annotate.domain.project import Project, ProjectChanged, ProjectCreated
 from annostream_annotate.domain.queue import Cursor, Waiting
-from annostream_annotate.domain.task import Annotation, AssetFact, Draft, ResultReference, Task, TaskState
+from annostream_annotate.domain.skip import TaskSkipped
+from annostream_annotate.domain.task import Annotation, AssetFact, Draft, ResultReference, Task
 
 Clock = Callable[[], datetime]
 # In [0, 1).
 Draw = Callable[[], float]
-TaskFact = TaskLeased | LeasesChanged | AnnotationSubmitted | AnnotationRevised
+TaskFact = TaskLeased | LeasesChanged | AnnotationSubmitted | AnnotationRevised | TaskSkipped
 Page = tuple[datetime, str]
 
 
@@ -43,15 +45,10 @@ class ProjectStore(Protocol):
 
 
 class TaskStore(Protocol):
-    """Tasks. What the queue's reads return lacks annotations and answers; lease facts write neither."""
+    """Tasks. What the queue's reads return lacks annotations and answers; facts of leases and skips write neither."""
 
     async def get(self, project: str, task: str) -> Task | None:
         """None for one that was never opened, too."""
-
-    def listed(
-        self, project: str, *, state: TaskState | None, after: Page | None, limit: int
-    ) -> AsyncGenerator[Task, None]:
-        """Newest first, read as they are asked for."""
 
     async def save(self, fact: TaskFact) -> bool:
         """Writes the fact's state with its events; False where the task's version is not the one that was read."""
@@ -85,6 +82,18 @@ class TaskStore(Protocol):
 
         One that is marked stays as it is.
         """
+
+
+class TaskLists(Protocol):
+    """Tasks as people look for them. They lack answers; where no results are wanted, small ones come empty."""
+
+    def listed(self, project: str, wanted: Wanted, after: Place | None, limit: int) -> AsyncGenerator[Task, None]:
+        """What comes after `after` in the order that is wanted, read as it is asked for."""
+
+    async def searched(
+        self, project: str, wanted: Wanted, after: Place | None, limit: int
+    ) -> tuple[AsyncGenerator[Task, None], bool]:
+        """Those with the wanted words; and whether there are more with the first word than are looked at."""
 
 
 class CursorStore(Protocol):
@@ -151,5 +160,6 @@ __all__ = [
     "ProjectStore",
     "ResultStore",
     "TaskFact",
+    "TaskLists",
     "TaskStore",
 ]  # fmt: skip

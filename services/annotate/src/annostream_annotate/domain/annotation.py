@@ -7,6 +7,7 @@ from datetime import datetime
 
 from annostream_annotate.domain.draft import present_version
 from annostream_annotate.domain.lease import held_slot, holder
+from annostream_annotate.domain.skip import without_skip
 from annostream_annotate.domain.task import (
     Annotation,
     Answer,
@@ -99,6 +100,7 @@ def _submitted(task: Task, number: int, annotation: Annotation, work: Work, now:
         update_time=now,
         revision=task.revision + (2 if complete else 1),
         drafters=_without(work.annotator, task.drafters),
+        skips=without_skip(task, work.annotator),
     )
     answer = Answer(work.request_id, work.annotator, annotation.id, annotation.version, after.state)
     return AnnotationSubmitted(after, annotation, answer)

@@ -131,6 +131,24 @@ class Draft:
     annotation_version: int = 0
 
 
+class SkipReason(Enum):
+    BAD_IMAGE = "BAD_IMAGE"
+    UNCLEAR = "UNCLEAR"
+    NO_LABEL_FITS = "NO_LABEL_FITS"
+    OTHER = "OTHER"
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Why an annotator gave the task back.  token: of the lease that ended with it."""
+
+    annotator: str
+    reason: SkipReason
+    comment: str
+    skip_time: datetime
+    token: int
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """rank: its place in the project's queue.  token: the last lease's.  drafters: whose drafts are kept.
@@ -151,6 +169,7 @@ class Task:
     annotations: tuple[Annotation, ...] = ()
     answers: tuple[Answer, ...] = ()
     drafters: tuple[str, ...] = ()
+    skips: tuple[Skip, ...] = ()
     token: int = 0
     revision: int = 0
     version: int = 0
@@ -160,6 +179,14 @@ class Task:
     def name(self) -> str:
         return f"projects/{self.project}/tasks/{self.id}"
 
+    @property
+    def path(self) -> str:
+        return self.assets[0].path if self.assets else ""
+
+    @property
+    def region_count(self) -> int:
+        return sum(annotation.content.region_count for annotation in self.annotations)
+
     def slot_of(self, annotator: str) -> int | None:
         """The slot that the annotator holds, held last, or has submitted."""
         found = (i for i, s in enumerate(self.slots) if s.annotator == annotator and s.state is not SlotState.READY)
@@ -167,6 +194,9 @@ class Task:
 
     def annotation(self, annotation_id: str) -> Annotation | None:
         return next((a for a in self.annotations if a.id == annotation_id), None)
+
+    def skip_of(self, annotator: str) -> Skip | None:
+        return next((skip for skip in self.skips if skip.annotator == annotator), None)
 
     def answer_to(self, request_id: str, annotator: str) -> Answer | None:
         if not request_id:

@@ -12,6 +12,7 @@ from annostream.annotate.v1 import annotate_service_pb2_grpc as api_grpc
 from annostream.annotate.v1 import annotation_pb2, task_pb2
 from annostream_annotate import messages
 from annostream_annotate.domain.annotation import DraftKept
+from annostream_annotate.domain.listing import place_of
 from annostream_annotate.domain.task import Draft, InlineResult, Task
 from annostream_annotate.ports import Clock
 from annostream_annotate.use_cases.drafting import Drafting
@@ -128,17 +129,17 @@ class AnnotateApi(api_grpc.AnnotateServiceServicer):
 
     async def ListTasks(self, request: api.ListTasksRequest, context: object) -> api.ListTasksResponse:
         (project_id,) = parse_name(_PROJECT, request.parent)
-        size = page_size(request.page_size)
-        state = messages.task_state_from_wire(request.state)
-        after = decode_time_token(request.page_token)
-        found = await self._uses.reading.tasks(project_id, state=state, after=after, limit=size + 1)
-        now = self._clock()
-        page = await fill_page(
-            found, lambda task: messages.task_with_leases(task, now), size=size, max_bytes=self._max_page_bytes
-        )
-        last = page.last
-        token = encode_time_token(last.create_time or last.update_time, last.id) if last else ""
-        return api.ListTasksResponse(tasks=page.items, next_page_token=token)
+        size, now = page_size(request.page_size), self._clock()
+        wanted = messages.wanted_from_request(request)
+        after = messages.place_from_token(request.page_token, wanted.order)
+        found, truncated = await self._uses.reading.listed(project_id, wanted, after=after, limit=size + 1)
+
+        def to_wire(task: Task) -> task_pb2.Task:
+            return messages.task_with_leases(task, now, results=wanted.results)
+
+        page = await fill_page(found, to_wire, size=size, max_bytes=self._max_page_bytes)
+        token = messages.token_of(place_of(page.last, wanted.order), wanted.order) if page.last else ""
+        return api.ListTasksResponse(tasks=page.items, next_page_token=token, search_truncated=truncated)
 
     async def LeaseTasks(self, request: api.LeaseTasksRequest, context: object) -> api.LeaseTasksResponse:
         (project_id,) = parse_name(_PROJECT, request.parent)

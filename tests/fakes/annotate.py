@@ -134,6 +134,10 @@ class MemoryTasks:
         back = [pair for pair in back if after is None or pair[0] > after]
         return self._read([task for _, task in sorted(back, key=lambda pair: pair[0])], limit)
 
+    async def skipped_by(self, project: str, annotator: str, limit: int) -> list[Task]:
+        found = [t for t in self._of(project) if t.skip_of(annotator) and t.state is TaskState.OPEN]
+        return self._read(sorted(found, key=lambda task: (task.update_time, task.id)), limit)
+
     async def expired(self, now: datetime, limit: int) -> list[Task]:
         ended = [(min(ends), task) for task in self.rows.values() if (ends := _leases(task)) and min(ends) <= now]
         ended = [pair for pair in ended if pair[1].state is TaskState.OPEN]

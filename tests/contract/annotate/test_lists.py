@@ -164,6 +164,8 @@ async def test_skipped_ones_are_listed_and_those_of_one_annotator_alone_until_th
     assert await paths_of(stores, wanted) == [PATHS[0], PATHS[1]]
     assert await paths_of(stores, replace(wanted, annotator="soon")) == [PATHS[0]]
     assert await paths_of(stores, replace(wanted, annotator="renga")) == []
+    assert [task.path for task in await stores.tasks.skipped_by(PROJECT, "yumi", 9)] == [PATHS[1], PATHS[0]]
+    assert await stores.tasks.skipped_by(PROJECT, "renga", 9) == []
     (task, _) = await listed(stores, wanted)
     assert [(skip.annotator, skip.reason, skip.comment) for skip in task.skips] == [
         ("yumi", SkipReason.UNCLEAR, "너무 어두워요"),
@@ -171,6 +173,7 @@ async def test_skipped_ones_are_listed_and_those_of_one_annotator_alone_until_th
     ]
     await annotated(stores, tasks[1], minutes=5)
     assert await paths_of(stores, wanted) == [PATHS[0]]
+    assert [task.path for task in await stores.tasks.skipped_by(PROJECT, "yumi", 9)] == [PATHS[0]]
     assert await paths_of(stores, replace(wanted, state=TaskState.COMPLETED)) == []
 
 

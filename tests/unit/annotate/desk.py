@@ -9,7 +9,7 @@ from datetime import datetime
 from annostream.annotate.v1 import annotation_pb2
 from annostream_annotate.domain.label_schema import LabelSchema
 from annostream_annotate.domain.project import Project, ProjectState, Wish, change, create
-from annostream_annotate.domain.task import AssetFact
+from annostream_annotate.domain.task import AssetFact, Skip, SkipReason
 from annostream_annotate.messages import labels_by_region, regions_from_wire, tidy_result
 from annostream_annotate.ports import TaskFact
 from annostream_annotate.use_cases.at_work import People
@@ -22,6 +22,7 @@ from annostream_annotate.use_cases.projects import Projects
 from annostream_annotate.use_cases.queue import Queue
 from annostream_annotate.use_cases.reading import Reading
 from annostream_annotate.use_cases.results import Received, Results
+from annostream_annotate.use_cases.skipping import Skipping
 from annostream_annotate.use_cases.submitting import Sent, Submitting, Taken
 from tests.fakes.annotate import (
     MemoryAnnouncements,
@@ -111,6 +112,8 @@ class Desk:
             lease_seconds=60,
             max_leases=max_leases,
         )
+        self.skipping = Skipping(self.tasks, self.queue, self.events, self.clock)
+        self.skipped_left = False
         self.submitting = Submitting(
             self.tasks,
             self.drafting,
@@ -152,10 +155,16 @@ class Desk:
         self.project_rows.rows[PROJECT] = fact.project
         return fact.project
 
-    async def lease(self, who: str, count: int = 1, *, request_id: str = "") -> list[tuple[str, int]]:
+    async def lease(
+        self, who: str, count: int = 1, *, request_id: str = "", skipped_too: bool = False
+    ) -> list[tuple[str, int]]:
         """Task ids and tokens."""
-        leased = await self.leasing.next_tasks(PROJECT, who, count, request_id=request_id)
-        return [(one.task.id, one.task.slots[one.slot].token) for one in leased]
+        handed = await self.leasing.next_tasks(PROJECT, who, count, request_id=request_id, skipped_too=skipped_too)
+        self.skipped_left = handed.skipped_left
+        return [(one.task.id, one.task.slots[one.slot].token) for one in handed.tasks]
+
+    async def skip(self, who: str, task: str, token: int, reason: SkipReason = SkipReason.UNCLEAR) -> Skip:
+        return await self.skipping.skip(PROJECT, task, who, token, reason=reason, comment="")
 
     async def choose(self, who: str, task: str) -> int:
         """The token."""

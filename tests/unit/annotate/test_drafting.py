@@ -23,7 +23,7 @@ async def test_a_draft_comes_back_with_the_lease_and_by_its_task_with_or_without
     task = desk.open()
     await save(desk, task)
     for _ in range(2):
-        (leased,) = await desk.leasing.next_tasks(PROJECT, "yumi", 1, request_id="r1")
+        (leased,) = (await desk.leasing.next_tasks(PROJECT, "yumi", 1, request_id="r1")).tasks
         assert leased.draft
         assert (leased.draft.annotation_version, leased.draft.update_time) == (0, desk.now)
         assert leased.draft == await desk.drafting.get(PROJECT, task, "yumi")
@@ -98,7 +98,7 @@ async def test_a_draft_of_another_version_is_not_handed_out_with_a_lease() -> No
     task = desk.open()
     odd = Draft(PROJECT, task, "yumi", await _content(desk, task), desk.now, annotation_version=3)
     await desk.drafts.keep(odd)
-    (leased,) = await desk.leasing.next_tasks(PROJECT, "yumi", 1, request_id="")
+    (leased,) = (await desk.leasing.next_tasks(PROJECT, "yumi", 1, request_id="")).tasks
     assert leased.draft is None
 
 

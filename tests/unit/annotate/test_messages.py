@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import replace
+from datetime import UTC
 
 import pytest
 
 from annostream.annotate.v1 import annotate_service_pb2 as api
-from annostream.annotate.v1 import annotation_pb2, events_pb2, project_pb2
+from annostream.annotate.v1 import annotation_pb2, events_pb2, project_pb2, task_pb2
 from annostream.ingest.v1 import asset_pb2
 from annostream.ingest.v1 import events_pb2 as ingest_events
 from annostream_annotate import messages
@@ -18,11 +19,14 @@ from annostream_annotate.domain.lease import LeasesChanged, TaskLeased, lease
 from annostream_annotate.domain.listing import LATEST, ORDERS, Order, SortKey, Wanted, place_of
 from annostream_annotate.domain.project import ProjectChanged, ProjectCreated, ProjectState, Wish, create
 from annostream_annotate.domain.result import Box, Polygon
+from annostream_annotate.domain.skip import TaskSkipped, skip
 from annostream_annotate.domain.task import (
     AssetNoted,
     Draft,
     InlineResult,
     ResultReference,
+    Skip,
+    SkipReason,
     Task,
     TaskAsset,
     TaskCompleted,
@@ -55,6 +59,14 @@ def submitted(task: Task, content: InlineResult | ResultReference = EMPTY) -> An
     return fact
 
 
+def skipped(task: Task, who: str = "yumi", *, again: bool = False) -> TaskSkipped:
+    """again: it is held already."""
+    task = task if again else held(task, who)
+    fact = skip(task, who, task.token, SkipReason.UNCLEAR, "흐려요", now=NOW)
+    assert isinstance(fact, TaskSkipped)
+    return fact
+
+
 def kinds(events: list[Event]) -> list[str]:
     return [event.type.rpartition(".")[2] for event in events]
 
@@ -68,6 +80,7 @@ def kinds(events: list[Event]) -> list[str]:
         (TaskReopened(opened()), ["TaskReopened"]),
         (TaskCompleted(opened()), ["TaskCompleted"]),
         (TaskWithdrawn(opened()), ["TaskWithdrawn"]),
+        (skipped(opened()), ["TaskSkipped"]),
         (submitted(opened(slots=2)), ["AnnotationSubmitted"]),
         (submitted(opened()), ["AnnotationSubmitted", "TaskCompleted"]),
         (TaskLeased(held(opened()), 0), []),
@@ -167,7 +180,33 @@ def test_only_leases_that_still_hold_are_shown_and_annotations_can_be_left_out()
     task = held(submitted(opened(slots=3)).task, "soon")
     assert [lease.annotator for lease in messages.task_with_leases(task, NOW).leases] == ["soon"]
     assert list(messages.task_with_leases(task, LATER).leases) == []
-    assert list(messages.task_to_wire(messages.without_annotations(task)).annotations) == []
+    assert list(messages.task_to_wire(messages.without_others_judgement(task, "soon")).annotations) == []
+
+
+def test_with_a_lease_one_sees_ones_own_skip_alone() -> None:
+    task = skipped(held(skipped(opened(slots=2), "yumi").task, "soon"), "soon", again=True).task
+    wire = messages.task_to_wire(messages.without_others_judgement(task, "yumi"))
+    assert [(skip.annotator, skip.reason, skip.comment) for skip in wire.skips] == [
+        ("yumi", task_pb2.Skip.REASON_UNCLEAR, "흐려요")
+    ]
+    assert wire.skips[0].skip_time.ToDatetime(UTC) == NOW
+
+
+def test_each_reason_to_skip_comes_back_and_none_is_refused() -> None:
+    numbers = [messages.skip_to_wire(Skip("yumi", reason, "", NOW, 1)).reason for reason in SkipReason]
+    assert [messages.skip_reason_from_wire(number) for number in numbers] == list(SkipReason)
+    for unknown in (0, 99):
+        with pytest.raises(InvalidArgument, match="INVALID_SKIP_REASON"):
+            messages.skip_reason_from_wire(unknown)
+
+
+def test_what_a_task_is_now_says_who_skipped_it_only_while_that_was_the_last_change() -> None:
+    (event,) = messages.events_of(fact := skipped(opened(slots=2)))
+    announced = events_pb2.TaskSkipped.FromString(event.data)
+    assert (announced.annotator, announced.task.revision, event.revision) == ("yumi", 2, 2)
+    assert kinds([messages.current_task_event(fact.task)]) == ["TaskSkipped"]
+    later = replace(fact.task, update_time=LATER)
+    assert kinds([messages.current_task_event(later)]) == ["TaskOpened"]
 
 
 def test_an_empty_result_is_an_answer_and_a_large_one_is_a_reference() -> None:

@@ -32,6 +32,7 @@ from annostream_annotate.use_cases.projects import Projects
 from annostream_annotate.use_cases.queue import Queue
 from annostream_annotate.use_cases.reading import Reading
 from annostream_annotate.use_cases.results import Results
+from annostream_annotate.use_cases.skipping import Skipping
 from annostream_annotate.use_cases.submitting import Submitting
 from annostream_kit.clock import now
 from annostream_kit.consumer import Consumer, EventHandler, Source
@@ -85,6 +86,7 @@ def use_cases(
         leasing=leasing,
         submitting=submitting,
         drafting=drafting,
+        skipping=Skipping(tasks, queue, events, now),
         reading=Reading(tasks, lists, known, events),
         results=results,
     )

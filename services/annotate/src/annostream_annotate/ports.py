@@ -65,6 +65,9 @@ class TaskStore(Protocol):
     async def requeued(self, project: str, after: Waiting | None, limit: int) -> list[Task]:
         """Tasks with a slot that came back, the longest waiting first, those after `after`."""
 
+    async def skipped_by(self, project: str, annotator: str, limit: int) -> list[Task]:
+        """Open tasks that the annotator has skipped, those that changed longest ago first."""
+
     async def expired(self, now: datetime, limit: int) -> list[Task]:
         """Tasks with a lease that has ended, of all projects."""
 

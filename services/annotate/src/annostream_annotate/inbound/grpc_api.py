@@ -20,9 +20,10 @@ from annostream_annotate.use_cases.leasing import Leased, Leasing, tasks_wanted
 from annostream_annotate.use_cases.projects import Projects
 from annostream_annotate.use_cases.reading import Reading
 from annostream_annotate.use_cases.results import Received, Results
+from annostream_annotate.use_cases.skipping import Skipping
 from annostream_annotate.use_cases.submitting import Sent, Submitting, Taken
 from annostream_kit.auth import Role, current_caller
-from annostream_kit.errors import FailedPrecondition, InvalidArgument
+from annostream_kit.errors import InvalidArgument
 from annostream_kit.ids import parse_name
 from annostream_kit.paging import Budget, decode_time_token, encode_time_token, fill_page, page_size
 
@@ -61,6 +62,7 @@ class UseCases:
     leasing: Leasing
     submitting: Submitting
     drafting: Drafting
+    skipping: Skipping
     reading: Reading
     results: Results
 
@@ -143,11 +145,16 @@ class AnnotateApi(api_grpc.AnnotateServiceServicer):
 
     async def LeaseTasks(self, request: api.LeaseTasksRequest, context: object) -> api.LeaseTasksResponse:
         (project_id,) = parse_name(_PROJECT, request.parent)
-        leased = await self._uses.leasing.next_tasks(
-            project_id, _caller(), tasks_wanted(request.max_tasks), request_id=_request_id(request.request_id)
+        handed = await self._uses.leasing.next_tasks(
+            project_id,
+            _caller(),
+            tasks_wanted(request.max_tasks),
+            request_id=_request_id(request.request_id),
+            skipped_too=request.skipped_too,
         )
         budget = Budget(self._max_page_bytes)
-        return api.LeaseTasksResponse(tasks=[await self._leased(one, budget) for one in leased])
+        tasks = [await self._leased(one, budget) for one in handed.tasks]
+        return api.LeaseTasksResponse(tasks=tasks, skipped_left=handed.skipped_left)
 
     async def LeaseTask(self, request: api.LeaseTaskRequest, context: object) -> api.LeaseTaskResponse:
         project_id, task_id = parse_name(_TASK, request.name)
@@ -195,7 +202,12 @@ class AnnotateApi(api_grpc.AnnotateServiceServicer):
         return api.ReviseAnnotationResponse(annotation=messages.annotation_to_wire(taken.task, taken.annotation))
 
     async def SkipTask(self, request: api.SkipTaskRequest, context: object) -> api.SkipTaskResponse:
-        raise _not_served("SkipTask")
+        project_id, task_id = parse_name(_TASK, request.task)
+        reason = messages.skip_reason_from_wire(request.reason)
+        skip = await self._uses.skipping.skip(
+            project_id, task_id, _caller(), request.lease_token, reason=reason, comment=request.comment
+        )
+        return api.SkipTaskResponse(skip=messages.skip_to_wire(skip))
 
     async def SaveDraft(self, request: api.SaveDraftRequest, context: object) -> api.SaveDraftResponse:
         project_id, task_id = parse_name(_TASK, request.task)
@@ -221,9 +233,9 @@ class AnnotateApi(api_grpc.AnnotateServiceServicer):
         return api.RepublishEventsResponse(announced=await self._uses.reading.announce_again(project_id))
 
     async def _leased(self, leased: Leased, drafts: Budget) -> api.LeasedTask:
-        # Annotators judge for themselves: what others answered is not handed out with the task.
+        task = messages.without_others_judgement(leased.task, _caller())
         wire = api.LeasedTask(
-            task=messages.task_with_leases(messages.without_annotations(leased.task), self._clock()),
+            task=messages.task_with_leases(task, self._clock()),
             lease=messages.lease_to_wire(leased.task, leased.slot),
         )
         if leased.draft is None:
@@ -242,10 +254,6 @@ class AnnotateApi(api_grpc.AnnotateServiceServicer):
             draft=await self._draft(outcome.draft), reason=outcome.reason, holder=outcome.holder
         )
         return api.SubmitAnnotationResponse(draft_kept=kept, task_state=messages.task_state_to_wire(outcome.task.state))
-
-
-def _not_served(rpc: str) -> FailedPrecondition:
-    return FailedPrecondition("NOT_SERVED", f"This version does not serve {rpc}.")
 
 
 def _caller() -> str:

@@ -34,7 +34,7 @@ from annostream_annotate.messages.tasks import (
     task_state_to_wire,
     task_to_wire,
     task_with_leases,
-    without_annotations,
+    without_others_judgement,
 )
 from annostream_annotate.messages.times import time_to_wire
 
@@ -73,5 +73,5 @@ __all__ = [
     "wanted_from_request",
     "wish_from_request",
     "wish_from_wire",
-    "without_annotations",
+    "without_others_judgement",
 ]

@@ -129,5 +129,6 @@ def draft_to_wire(draft: Draft, data: bytes) -> annotation_pb2.Draft:
     )
 
 
-def without_annotations(task: Task) -> Task:
-    return replace(task, annotations=())
+def without_others_judgement(task: Task, annotator: str) -> Task:
+    """Annotators judge for themselves: what others answered is not handed out, nor why they gave the task back."""
+    return replace(task, annotations=(), skips=tuple(skip for skip in task.skips if skip.annotator == annotator))

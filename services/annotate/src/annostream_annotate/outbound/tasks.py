@@ -12,7 +12,7 @@ from annostream_annotate.domain.annotation import AnnotationRevised, AnnotationS
 from annostream_annotate.domain.lease import LeasesChanged, TaskLeased
 from annostream_annotate.domain.queue import Waiting
 from annostream_annotate.domain.skip import TaskSkipped
-from annostream_annotate.domain.task import AssetFact, Draft, Task
+from annostream_annotate.domain.task import AssetFact, Draft, Task, TaskState
 from annostream_annotate.messages import events_of
 from annostream_annotate.outbound.documents import (
     QUEUE_KEYS,
@@ -95,6 +95,10 @@ class MongoTasks:
         if after is not None:
             scope["$or"] = [{"requeued_at": {"$gt": since}}, {"_id": {"$gt": last_id}}]
         return await self._queue(scope, limit, "requeued_at", "_id")
+
+    async def skipped_by(self, project: str, annotator: str, limit: int) -> list[Task]:
+        scope = {"project": project, "skipped_by": annotator, "state": TaskState.OPEN.value}
+        return await self._queue(scope, limit, "updated_at", "_id")
 
     async def expired(self, now: datetime, limit: int) -> list[Task]:
         return await self._queue({"lease_expires_at": {"$lte": now}}, limit, "lease_expires_at")

@@ -20,14 +20,13 @@ from annostream_annotate.domain.label_schema import LabelSchema
 from annostream_annotate.domain.result import Kept, uses_retired
 from annostream_annotate.domain.task import Annotation, Answer, Content, Task, TaskState
 from annostream_annotate.ports import Announcements, Clock, HistoryStore, TaskStore
+from annostream_annotate.use_cases.attempts import ATTEMPTS, busy
 from annostream_annotate.use_cases.drafting import Drafting
 from annostream_annotate.use_cases.known_projects import KnownProjects
 from annostream_annotate.use_cases.leased_tasks import LeasedTasks
 from annostream_annotate.use_cases.missing import task_missing
 from annostream_annotate.use_cases.results import Received, Results
-from annostream_kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
-
-_ATTEMPTS = 16
+from annostream_kit.errors import FailedPrecondition, InvalidArgument, NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ class Submitting:
             return await self._taken(task, before)
         schema = await self._checked(sent.received, task)
         work = _work(sent, await self._results.keep(project_id, sent.received), schema)
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             fact = submit(task, work, token, now=self._clock())
             match fact:
                 case Repeated(answer=answer):
@@ -97,7 +96,7 @@ class Submitting:
                     await self._drafting.drop(task, fact.annotation)
                     return Taken(fact.task, fact.annotation, fact.task.state)
             task = await self._task(project_id, task_id)
-        raise _busy()
+        raise busy()
 
     async def revise(self, project_id: str, task_id: str, annotation: str, version: int, sent: Sent) -> Taken:
         """version: expected one, or 0. Raises what submit raises, NotFound ANNOTATION_NOT_FOUND, PermissionDenied
@@ -111,7 +110,7 @@ class Submitting:
         previous = own_annotation(task, annotation, sent.annotator)
         await self._results.check(sent.received, schema, task, kept=await self._kept(previous, sent.received, schema))
         work = _work(sent, await self._results.keep(project_id, sent.received), schema)
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             fact = revise(task, annotation, work, expected_version=version, now=self._clock())
             if isinstance(fact, Repeated):
                 return await self._taken(task, fact.answer)
@@ -122,7 +121,7 @@ class Submitting:
                 await self._drafting.drop(task, fact.annotation)
                 return Taken(fact.task, fact.annotation, fact.task.state)
             task = await self._task(project_id, task_id)
-        raise _busy()
+        raise busy()
 
     async def _save_revised(self, fact: AnnotationRevised) -> bool:
         # Kept before the write: where that is refused, the same version lies there twice in vain, and harms nothing.
@@ -181,7 +180,3 @@ def _work(sent: Sent, content: Content, schema: LabelSchema) -> Work:
 def _withdrawn(kept: DraftKept) -> FailedPrecondition:
     message = f"{kept.task.name} is withdrawn: its asset was deleted. Your work is kept as a draft: GetDraft has it."
     return FailedPrecondition("TASK_WITHDRAWN", message, task=kept.task.name)
-
-
-def _busy() -> Aborted:
-    return Aborted("TASK_BUSY", "Others write this task now: try again.", retry_after_seconds=0.2)

@@ -54,7 +54,7 @@ class Desk:
             empty_cache_seconds=cache_seconds,
         )
         leased = LeasedTasks()
-        results = Results(MemoryResults(), max_inline_bytes=16_384, max_bytes=1 << 20)
+        results = Results(MemoryResults(), max_inline_bytes=16_384, max_inline_draft_bytes=16_384, max_bytes=1 << 20)
         self.drafting = Drafting(stores.tasks, stores.drafts, results, leased, self.clock)
         self.leasing = Leasing(
             stores.tasks, self.drafting, known, queue, leased, self.clock, lease_seconds=60, max_leases=64

@@ -37,7 +37,7 @@ from tests.fakes.annotate import (
 from tests.unit.annotate.made import NOW, PROJECT, SCHEMA, opened
 
 Other = Callable[[], Awaitable[object]]
-MAX_INLINE_BYTES, MAX_RESULT_BYTES = 500, 200_000
+MAX_INLINE_BYTES, MAX_INLINE_DRAFT_BYTES, MAX_RESULT_BYTES = 500, 900, 200_000
 
 
 class RacedTasks(MemoryTasks):
@@ -100,7 +100,12 @@ class Desk:
             empty_cache_seconds=cache_seconds,
         )
         leased = LeasedTasks()
-        keeping = Results(self.result_rows, max_inline_bytes=MAX_INLINE_BYTES, max_bytes=MAX_RESULT_BYTES)
+        keeping = Results(
+            self.result_rows,
+            max_inline_bytes=MAX_INLINE_BYTES,
+            max_inline_draft_bytes=MAX_INLINE_DRAFT_BYTES,
+            max_bytes=MAX_RESULT_BYTES,
+        )
         self.drafting = Drafting(self.tasks, self.drafts, keeping, leased, self.clock)
         self.leasing = Leasing(
             self.tasks,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from annostream_annotate.domain.annotation import DraftKept
-from annostream_annotate.domain.task import Draft, ResultReference
+from annostream_annotate.domain.task import Draft, InlineResult, ResultReference
 from annostream_annotate.use_cases.submitting import Sent, Taken
 from annostream_kit.errors import Aborted, InvalidArgument, NotFound
-from tests.unit.annotate.desk import Desk, box, sent
+from tests.unit.annotate.desk import MAX_INLINE_BYTES, MAX_INLINE_DRAFT_BYTES, Desk, box, sent
 from tests.unit.annotate.made import PROJECT
 
 BEGUN, DONE = sent("yumi", box(region="begun")), sent("yumi", box(region="done"))
@@ -107,6 +107,10 @@ async def test_work_that_is_too_large_is_refused_and_what_is_large_lies_in_s3() 
     task = desk.open()
     reference = await _content(desk, task)
     assert list(desk.result_rows.rows) == [reference.key]
+    middling = sent("yumi", *(box(region=f"r{number}") for number in range(15)))
+    assert MAX_INLINE_BYTES < len(middling.received.data) < MAX_INLINE_DRAFT_BYTES
+    await save(desk, task, middling)
+    assert (await desk.drafting.get(PROJECT, task, "yumi")).content == InlineResult(middling.received.data, 15)
     with pytest.raises(InvalidArgument, match="RESULT_TOO_LARGE"):
         await save(desk, task, sent("yumi", *(box(region=f"r{number}") for number in range(6000))))
 

@@ -71,7 +71,10 @@ def use_cases(
     )
     leased = LeasedTasks()
     results = Results(
-        S3Results(objects), max_inline_bytes=settings.max_inline_result_bytes, max_bytes=settings.max_result_bytes
+        S3Results(objects),
+        max_inline_bytes=settings.max_inline_result_bytes,
+        max_inline_draft_bytes=settings.max_inline_draft_bytes,
+        max_bytes=settings.max_result_bytes,
     )
     drafting = Drafting(tasks, MongoDrafts(database), results, leased, now)
     leasing = Leasing(

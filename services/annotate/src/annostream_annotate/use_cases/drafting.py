@@ -38,7 +38,7 @@ class Drafting:
         if task is None:
             raise task_missing(project_id, task_id)
         check_present(task, annotator, annotation_version)
-        content = await self._results.keep(project_id, received)
+        content = await self._results.keep_draft(project_id, received)
         now = self._clock()
         await self.keep(task, Draft(project_id, task_id, annotator, content, now, annotation_version))
         return now

@@ -27,9 +27,12 @@ class Received:
 class Results:
     """Where the content of annotations goes to, and comes from."""
 
-    def __init__(self, store: ResultStore, *, max_inline_bytes: int, max_bytes: int) -> None:
+    def __init__(
+        self, store: ResultStore, *, max_inline_bytes: int, max_inline_draft_bytes: int, max_bytes: int
+    ) -> None:
         self._store = store
         self._max_inline = max_inline_bytes
+        self._max_inline_draft = max_inline_draft_bytes
         self._max = max_bytes
 
     async def check(self, received: Received, schema: LabelSchema, task: Task, *, kept: Kept | None = None) -> None:
@@ -52,7 +55,14 @@ class Results:
 
     async def keep(self, project: str, received: Received) -> Content:
         """A large one lies in S3 before anything refers to it."""
-        if len(received.data) <= self._max_inline:
+        return await self._put(project, received, self._max_inline)
+
+    async def keep_draft(self, project: str, received: Received) -> Content:
+        """More of them stay out of S3 than of results: each is replaced many times, and in S3 nothing replaces it."""
+        return await self._put(project, received, self._max_inline_draft)
+
+    async def _put(self, project: str, received: Received, max_inline_bytes: int) -> Content:
+        if len(received.data) <= max_inline_bytes:
             return InlineResult(received.data, len(received.regions))
         return await self._store.put(project, received.data, len(received.regions))
 

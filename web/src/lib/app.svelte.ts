@@ -51,7 +51,9 @@ class Me {
     people.learn([account]);
   }
 
+  /** Of many answers that say so at once, the first leads away. */
   ended(): void {
+    if (!this.session) return;
     this.session = null;
     router.go(`/login?next=${encodeURIComponent(location.pathname)}`, { replace: true });
   }

@@ -1,17 +1,8 @@
 /** What the fake gateway remembers. Only for development and unit tests: the real end-to-end tests have no fakes. */
 
 import type * as wire from "../../src/lib/api/types.ts";
-
-
-export class Refusal extends Error {
-  constructor(
-    readonly status: number,
-    readonly reason: string,
-    readonly metadata: Record<string, string> = {},
-  ) {
-    super(reason);
-  }
-}
+import { FakeIdentity } from "./identity.ts";
+import { Refusal } from "./refusal.ts";
 
 export interface Photo {
   readonly path: string;
@@ -37,6 +28,7 @@ export class FakeState {
   readonly photos = new Map<string, Photo>();
   readonly exports: wire.Export[] = [];
   readonly accounts = new Map<string, { account: wire.Account; password: string }>();
+  readonly identity = new FakeIdentity();
   /** Who is logged in; the fake has one browser at a time. */
   me: wire.Account | null = null;
   #token = 0;

@@ -36,6 +36,11 @@ export class Api {
     this.#client = createClient<paths>({ baseUrl, fetch: sturdy });
   }
 
+  /** For calls that a few screens alone make. */
+  get client(): Client<paths> {
+    return this.#client;
+  }
+
   // Identity
 
   session = async (): Promise<Session> => took(await this.#client.GET("/api/v1/auth/session", {}));
@@ -50,6 +55,10 @@ export class Api {
     void took(await this.#client.POST("/api/v1/auth:logIn", { body: { login, password } }));
 
   logOut = async (): Promise<void> => void (await this.#client.POST("/api/v1/auth:logOut", { body: {} }));
+
+  /** By users/{user}; who has no account is left out. */
+  displayNames = async (users: readonly string[]): Promise<Record<string, string>> =>
+    took(await this.#client.GET("/api/v1/users:displayNames", { params: { query: { names: [...users] } } })).displayNames ?? {};
 
   // Projects
 
@@ -181,6 +190,6 @@ function pathOf(task: string): { project: string; task: string } {
 }
 
 /** The fetch beneath throws for everything but success. */
-function took<T>(answer: { data?: T }): Loose<NonNullable<T>> {
+export function took<T>(answer: { data?: T }): Loose<NonNullable<T>> {
   return (answer.data ?? {}) as Loose<NonNullable<T>>;
 }

@@ -213,9 +213,9 @@ describe("leases", () => {
     drawBox(session);
     state.leaseTo(state.entry("projects/p1/tasks/t0001"), "users/suni");
     await timer.pass(LEASE_MILLISECONDS / 2 + 1);
-    expect(session.notice).toEqual({ kind: "leaseLost", holder: "suni" });
+    expect(session.notice).toEqual({ kind: "leaseLost", holder: "users/suni" });
     await session.submit();
-    expect(session.notice).toEqual({ kind: "draftKept", reason: "LEASE_TAKEN", holder: "suni" });
+    expect(session.notice).toEqual({ kind: "draftKept", reason: "LEASE_TAKEN", holder: "users/suni" });
     expect(session.work?.editor.doc.regions).toHaveLength(1);
     expect(annotationsOf("t0001")).toHaveLength(0);
   });

@@ -1,6 +1,6 @@
 /** What every screen needs: the API, the drafts, and who is logged in. */
 
-import { Api, asProblem, type Session } from "./api";
+import { Api, asProblem, idOf, type Session } from "./api";
 import { openDrafts } from "./drafts/drafts";
 import { router } from "./router.svelte";
 
@@ -42,7 +42,7 @@ class Me {
 
   ended(): void {
     this.session = null;
-    router.go(`/login?next=${encodeURIComponent(location.pathname)}`, { replace: true });
+    router.go(`/login?next=${encodeURIComponent(location.pathname + location.search)}`, { replace: true });
   }
 
   async logOut(): Promise<void> {
@@ -53,3 +53,6 @@ class Me {
 }
 
 export const me = new Me();
+
+/** Oneself by the name that one chose. */
+export const nameOf = (user: string): string => (user === me.name && me.session?.account?.displayName) || idOf(user);

@@ -1,5 +1,6 @@
 /** English, and the shape of every language: what is missing elsewhere is a type error. */
 
+import { skip, tasks } from "./en-tasks";
 import { pluralOf } from "./plural";
 
 const plural = pluralOf("en");
@@ -135,30 +136,8 @@ export const en = {
       TOO_MANY_UPLOADS: "These are more files than the server takes at a time.",
     },
   },
-  tasks: {
-    title: "Tasks",
-    labelAll: "Label all",
-    export: "Export",
-    settings: "Labelling setup",
-    columns: { photo: "Photo", path: "File", state: "State", annotator: "Annotator", regions: "Regions", updated: "Updated" },
-    states: { STATE_OPEN: "Open", STATE_COMPLETED: "Done", STATE_WITHDRAWN: "Withdrawn" },
-    held: (who: string) => `${who} is labelling`,
-    all: "All",
-    filter: "State",
-    search: "Search by file name",
-    searchLoaded: "Searches the tasks loaded so far.",
-    sort: (column: string) => `Sort by ${column}`,
-    columnChoice: "Columns",
-    emptyTitle: "No tasks yet",
-    emptyText: "Each image becomes a task. Import images to begin.",
-    noMatch: "No task matches.",
-    selected: (count: number) => plural(count, { one: "# selected", other: "# selected" }),
-    selection: "Selection",
-    select: (path: string) => `Select ${path}`,
-    deleteQuestion: (count: number) => plural(count, { one: "Delete # image and its task?", other: "Delete # images and their tasks?" }),
-    deleteText: "They are hidden from the queue and from exports. Importing the same files brings them back.",
-    count: (open: number, done: number) => `${open.toLocaleString("en")} open · ${done.toLocaleString("en")} done`,
-  },
+  tasks,
+  skip,
   label: {
     stage: "Image: draw boxes with the mouse; the list of regions is reachable by keyboard",
     tools: "Tools",
@@ -175,6 +154,12 @@ export const en = {
     submit: "Submit",
     update: "Update",
     skip: "Skip",
+    skipping: "Skipping …",
+    kept: { unsaved: "Not saved yet", saved: "Draft saved" },
+    keptHint: { unsaved: "What you have drawn is in this browser; the server gets it in a moment.", saved: "What you have drawn is on the server, too. Any browser of yours goes on from here." },
+    heldTitle: (who: string) => `${who} is labelling this task`,
+    heldText: "It is free again when it is submitted, or when they leave it for a while.",
+    nextFree: "Label the next free task",
     back: "Back to the tasks",
     labels: "Labels",
     regions: "Regions",
@@ -203,10 +188,11 @@ export const en = {
       draftKept: (who: string) =>
         who ? `${who} has this task now. What you submitted is kept as your draft.` : "This task is finished already. What you submitted is kept as your draft.",
       coarse: "This browser cannot show the photo's format. You see its thumbnail: boxes are exact, details are coarse.",
+      draftOutdated: "You have submitted this task elsewhere in the meantime. What you draw here stays in this browser; load the task again to go on from there.",
       restored: "Your unsubmitted work is back.",
       submitted: "Submitted.",
       updated: "Updated.",
-      skipped: "Skipped; the task is back in the queue.",
+      skipped: "Skipped. Others get the task now.",
     },
   },
   exports: {
@@ -249,6 +235,9 @@ export const en = {
     TASK_NOT_FOUND: "There is no such task.",
     TASK_HELD: "Somebody is labelling this task.",
     TASK_WITHDRAWN: "The image of this task was deleted.",
+    INVALID_SEARCH: "Search for letters or digits.",
+    INVALID_COMMENT: "The comment is too long, or has characters that are not allowed.",
+    DRAFT_OUTDATED: "You have submitted this task elsewhere in the meantime.",
     TASK_BUSY: "Two people touched this task at once. Try again.",
     LABEL_RETIRED: "A label of your boxes was removed from the project. Give them another one.",
     REVISION_CONFLICT: "It was changed somewhere else in the meantime. Load it again.",

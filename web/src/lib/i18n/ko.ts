@@ -1,6 +1,7 @@
 /** 한국어. */
 
 import type { Messages } from "./en";
+import { skip, tasks } from "./ko-tasks";
 
 const count = new Intl.NumberFormat("ko");
 const n = (value: number): string => count.format(value);
@@ -136,30 +137,8 @@ export const ko: Messages = {
       TOO_MANY_UPLOADS: "서버가 한 번에 받을 수 있는 파일 수를 넘었습니다.",
     },
   },
-  tasks: {
-    title: "작업",
-    labelAll: "모두 라벨링",
-    export: "내보내기",
-    settings: "라벨링 설정",
-    columns: { photo: "사진", path: "파일", state: "상태", annotator: "작업자", regions: "영역", updated: "수정" },
-    states: { STATE_OPEN: "대기", STATE_COMPLETED: "완료", STATE_WITHDRAWN: "제외" },
-    held: (who) => `${who} 님이 작업 중`,
-    all: "전체",
-    filter: "상태",
-    search: "파일 이름으로 찾기",
-    searchLoaded: "지금까지 불러온 작업에서 찾습니다.",
-    sort: (column) => `${column} 순으로 정렬`,
-    columnChoice: "열",
-    emptyTitle: "아직 작업이 없습니다",
-    emptyText: "이미지 하나가 작업 하나가 됩니다. 이미지를 가져와 시작하세요.",
-    noMatch: "맞는 작업이 없습니다.",
-    selected: (value) => `${n(value)}개 선택`,
-    selection: "선택",
-    select: (path) => `${path} 선택`,
-    deleteQuestion: (value) => `이미지 ${n(value)}개와 그 작업을 삭제할까요?`,
-    deleteText: "작업 목록과 내보내기에서 빠집니다. 같은 파일을 다시 가져오면 돌아옵니다.",
-    count: (open, done) => `대기 ${n(open)} · 완료 ${n(done)}`,
-  },
+  tasks,
+  skip,
   label: {
     stage: "이미지: 마우스로 상자를 그립니다. 영역 목록은 키보드로 쓸 수 있습니다",
     tools: "도구",
@@ -176,6 +155,12 @@ export const ko: Messages = {
     submit: "제출",
     update: "수정",
     skip: "건너뛰기",
+    skipping: "건너뛰는 중…",
+    kept: { unsaved: "아직 저장 안 됨", saved: "초안 저장됨" },
+    keptHint: { unsaved: "그린 내용은 이 브라우저에 있고, 곧 서버에도 저장됩니다.", saved: "그린 내용이 서버에도 있습니다. 어느 브라우저에서든 이어서 할 수 있습니다." },
+    heldTitle: (who) => `${who} 님이 이 작업을 하고 있습니다`,
+    heldText: "제출하거나 한동안 자리를 비우면 다시 열립니다.",
+    nextFree: "다음 작업 라벨링",
     back: "작업 목록으로",
     labels: "라벨",
     regions: "영역",
@@ -204,10 +189,11 @@ export const ko: Messages = {
       draftKept: (who) =>
         who ? `이제 ${who} 님이 이 작업을 맡고 있습니다. 제출한 내용은 초안으로 보관했습니다.` : "이미 끝난 작업입니다. 제출한 내용은 초안으로 보관했습니다.",
       coarse: "이 브라우저가 보여줄 수 없는 형식입니다. 섬네일로 대신 보여주므로 상자 위치는 정확하지만 화질이 거칩니다.",
+      draftOutdated: "그사이 다른 곳에서 이 작업을 제출했습니다. 여기서 그리는 내용은 이 브라우저에만 남습니다. 이어서 하려면 작업을 다시 불러오세요.",
       restored: "제출하지 않은 작업을 되살렸습니다.",
       submitted: "제출했습니다.",
       updated: "수정했습니다.",
-      skipped: "건너뛰었습니다. 작업은 목록으로 돌아갔습니다.",
+      skipped: "건너뛰었습니다. 이제 다른 사람에게 갑니다.",
     },
   },
   exports: {
@@ -250,6 +236,9 @@ export const ko: Messages = {
     TASK_NOT_FOUND: "그런 작업이 없습니다.",
     TASK_HELD: "다른 사람이 이 작업을 하고 있습니다.",
     TASK_WITHDRAWN: "이 작업의 이미지가 삭제되었습니다.",
+    INVALID_SEARCH: "글자나 숫자로 찾아 주세요.",
+    INVALID_COMMENT: "메모가 너무 길거나 쓸 수 없는 문자가 있습니다.",
+    DRAFT_OUTDATED: "그사이 다른 곳에서 이 작업을 제출했습니다.",
     TASK_BUSY: "두 사람이 동시에 이 작업을 건드렸습니다. 다시 시도하세요.",
     LABEL_RETIRED: "상자에 붙인 라벨이 프로젝트에서 제거되었습니다. 다른 라벨을 붙이세요.",
     REVISION_CONFLICT: "그사이 다른 곳에서 바뀌었습니다. 다시 불러오세요.",

@@ -27,6 +27,7 @@ export const ICONS = {
   down: "M6 9.5l6 6 6-6",
   columns: "M4 5h16v14H4z M10 5v14 M15 5v14",
   image: "M4 5h16v14H4z M4 16l4.5-5 4 4.5 2.5-2.5 5 4.5 M15.5 9.5v.01",
+  lock: "M6 11h12v9H6z M8.5 11V8a3.5 3.5 0 0 1 7 0v3 M12 15v1.5",
   offline: "M4 9.5a12 12 0 0 1 16 0 M7.5 13.2a7 7 0 0 1 9 0 M12 18v.01 M4 4l16 16",
   settings: "M4 7h9 M17 7h3 M15 5v4 M4 17h3 M11 17h9 M9 15v4 M4 12h3",
 } as const;

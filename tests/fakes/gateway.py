@@ -54,6 +54,10 @@ class MemoryAccounts:
     async def page(self, *, after: str, size: int) -> list[Account]:
         return [one for key, one in sorted(self._memory.accounts.items()) if key > after][:size]
 
+    async def display_names(self, accounts: Sequence[str]) -> dict[str, str]:
+        known = self._memory.accounts
+        return {one: known[one].display_name for one in accounts if one in known}
+
     async def sign_up(self, account: Account, session: Session, *, invitation: str) -> None:
         if invitation and invitation not in self._memory.invitations:
             raise SecretUsedError(invitation)

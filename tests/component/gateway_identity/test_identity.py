@@ -305,6 +305,17 @@ async def test_pages_of_accounts_and_invitations_follow_their_cursor(gateway: Ga
         assert len(names) == len(set(names)) == {"users": 4, "invitations": 3}[path]
 
 
+async def test_everybody_who_is_logged_in_learns_display_names_and_nothing_more(gateway: Gateway) -> None:
+    await _signed_up(gateway, "renga", displayName="렝가")
+    yumi = await _signed_up(gateway, "yumi")
+    asked = "&".join(f"names=users/{one}" for one in ("owner", "yumi", "nobody"))
+    answer = await yumi.get(f"users:displayNames?{asked}")
+    assert answer.json() == {"displayNames": {"users/owner": "렝가", "users/yumi": "yumi"}}
+    assert _reason(await yumi.get("users")) == (403, "ROLE_TOO_LOW")
+    too_many = "&".join(f"names=users/{one}" for one in range(501))
+    assert _reason(await yumi.get(f"users:displayNames?{too_many}")) == (400, "TOO_MANY_NAMES")
+
+
 def test_every_rpc_says_who_may_call_it_and_its_comment_says_the_same() -> None:
     declared = roles_of(IdentityService)
     assert {route.name for route in ROUTES} == OPEN | set(declared)

@@ -79,6 +79,14 @@ async def test_what_is_signed_up_is_read_back_whole(stores: Stores) -> None:
     assert await stores.accounts.get("renga") is None is await stores.accounts.by_login("renga")
 
 
+async def test_display_names_are_those_of_the_accounts_asked_for(stores: Stores) -> None:
+    for login in ("renga", "sun-i", "yumi"):
+        await _signed_up(stores, _account(login))
+    asked = ["yumi", "nobody", "renga", "yumi"]
+    assert await stores.accounts.display_names(asked) == {"renga": "Renga", "yumi": "Yumi"}
+    assert await stores.accounts.display_names([]) == {}
+
+
 async def test_a_login_is_taken_once_and_nothing_of_the_second_remains(stores: Stores) -> None:
     await _signed_up(stores, _account("renga", is_first=True))
     again = _account("renga")

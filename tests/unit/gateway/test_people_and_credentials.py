@@ -161,3 +161,19 @@ async def test_a_name_is_changed(world: World) -> None:
     await world.sign_up("yumi")
     assert (await world.people.rename("owner", " 유미 ")).display_name == "유미"
     assert [one.display_name for one in await world.people.page(after="", size=5)] == ["유미"]
+
+
+async def test_display_names_are_of_those_who_are_known(world: World) -> None:
+    await world.sign_up("renga")
+    await world.people.rename("owner", "렝가")
+    await world.sign_up("yumi")
+    asked = ["users/yumi", "users/owner", "users/yumi", "users/nobody", "serviceAccounts/yumi", "users/", ""]
+    assert await world.people.display_names(asked) == {"users/owner": "렝가", "users/yumi": "yumi"}
+    assert await world.people.display_names([]) == {}
+
+
+async def test_more_than_500_display_names_at_a_time_are_refused(world: World) -> None:
+    await world.sign_up("renga")
+    assert await world.people.display_names(["users/owner"] * 500) == {"users/owner": "renga"}
+    with pytest.raises(Refused, match="TOO_MANY_NAMES"):
+        await world.people.display_names(["users/owner"] * 501)

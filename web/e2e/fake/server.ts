@@ -1,7 +1,9 @@
 /** A gateway that forgets: the REST API over memory, as a function from request to answer. */
 
 import type * as wire from "../../src/lib/api/types.ts";
-import { FakeState, Refusal } from "./state.ts";
+import { IDENTITY_ROUTES, OPEN } from "./identity.ts";
+import { Refusal } from "./refusal.ts";
+import type { FakeState } from "./state.ts";
 import * as tasks from "./tasks.ts";
 import { completeUploads, createUploads } from "./uploads.ts";
 
@@ -14,17 +16,13 @@ export interface Call {
   readonly body: Body;
   readonly query: URLSearchParams;
 }
-type Route = readonly [method: string, pattern: RegExp, answer: (call: Call) => Answer];
+export type Route = readonly [method: string, pattern: RegExp, answer: (call: Call) => Answer];
 
 const PROJECT = "(projects/[^/:]+)";
 const at = (rest: string): RegExp => new RegExp(`^${rest}$`);
 
 const ROUTES: readonly Route[] = [
-  ["GET", at("auth/session"), ({ state }) => session(state)],
-  ["GET", at("auth/signUpPolicy"), ({ state }) => ({ access: "ACCESS_OPEN", firstAccount: !state.accounts.size, minPasswordCharacters: 8 })],
-  ["POST", at("auth:signUp"), signUp],
-  ["POST", at("auth:logIn"), logIn],
-  ["POST", at("auth:logOut"), ({ state }) => ((state.me = null), {})],
+  ...IDENTITY_ROUTES,
   ["GET", at("projects"), ({ state }) => ({ projects: [...state.projects.values()].toReversed() })],
   ["POST", at("projects"), ({ state, body }) => ({ project: state.addProject(body["displayName"] as string, body["labelSchema"] as wire.LabelSchema) })],
   ["GET", at(PROJECT), ({ state, project }) => ({ project: state.project(project), taskCounts: counts(state, project) })],
@@ -51,8 +49,6 @@ const ROUTES: readonly Route[] = [
   ["GET", at(`${PROJECT}/exports/[^/:]+:urls`), ({ name }) => ({ urls: [{ path: `${name.split("/").at(-1)}.zip`, url: "/fake/archive.zip", sizeBytes: "2048" }] })],
 ];
 
-const OPEN = new Set(["auth/signUpPolicy", "auth:signUp", "auth:logIn"]);
-
 /** Repeats of an Idempotency-Key get the first answer again. */
 export function fakeGateway(state: FakeState): (request: Request) => Promise<Response> {
   const answered = new Map<string, string>();
@@ -65,7 +61,7 @@ export function fakeGateway(state: FakeState): (request: Request) => Promise<Res
     if (watched) return events(watched);
     try {
       if (!OPEN.has(path)) state.user();
-      const body = request.method === "GET" ? {} : ((await request.json()) as Body);
+      const body = ["GET", "DELETE"].includes(request.method) ? {} : ((await request.json()) as Body);
       const text = JSON.stringify(answer(state, request.method, path, body, url.searchParams));
       if (key) answered.set(key, text);
       return json(200, text);
@@ -105,27 +101,6 @@ function steps(one: wire.Export): object[] {
 function events(messages: readonly object[]): Response {
   const text = `${messages.map((message) => `data: ${JSON.stringify(message)}\n\n`).join("")}event: end\ndata: {}\n\n`;
   return new Response(text, { headers: { "content-type": "text/event-stream" } });
-}
-
-function session(state: FakeState): wire.Session {
-  state.user();
-  return { account: state.me!, role: state.me!.role! };
-}
-
-function signUp({ state, body }: Call): Answer {
-  const login = body["login"] as string;
-  if (state.accounts.has(login)) throw new Refusal(409, "LOGIN_TAKEN", { login });
-  const account = { name: `users/${login}`, login, displayName: (body["displayName"] as string) || login, role: "ROLE_OWNER" as const };
-  state.accounts.set(login, { account, password: body["password"] as string });
-  state.me = account;
-  return { account };
-}
-
-function logIn({ state, body }: Call): Answer {
-  const known = state.accounts.get(body["login"] as string);
-  if (known?.password !== body["password"]) throw new Refusal(401, "WRONG_CREDENTIALS");
-  state.me = known!.account;
-  return { account: state.me };
 }
 
 function counts(state: FakeState, project: string): Record<string, string> {

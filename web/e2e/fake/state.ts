@@ -1,16 +1,8 @@
 /** What the fake gateway remembers. Only for development and unit tests: the real end-to-end tests have no fakes. */
 
 import type * as wire from "../../src/lib/api/types.ts";
-
-export class Refusal extends Error {
-  constructor(
-    readonly status: number,
-    readonly reason: string,
-    readonly metadata: Record<string, string> = {},
-  ) {
-    super(reason);
-  }
-}
+import { FakeIdentity } from "./identity.ts";
+import { Refusal } from "./refusal.ts";
 
 export interface Photo {
   readonly path: string;
@@ -39,6 +31,7 @@ export class FakeState {
   readonly exports: wire.Export[] = [];
   readonly snapshots: wire.Snapshot[] = [];
   readonly accounts = new Map<string, { account: wire.Account; password: string }>();
+  readonly identity = new FakeIdentity();
   /** Who is logged in; the fake has one browser at a time. */
   me: wire.Account | null = null;
   #token = 0;

@@ -2,7 +2,8 @@
 
 import type * as wire from "../../src/lib/api/types.ts";
 import type { Answer, Call } from "./server.ts";
-import { Refusal, type FakeState, type FakeTask } from "./state.ts";
+import { Refusal } from "./refusal.ts";
+import type { FakeState, FakeTask } from "./state.ts";
 
 // The list
 

@@ -1,7 +1,9 @@
-/** What every screen needs: the API, the drafts, and who is logged in. */
+/** What every screen needs: the API, the drafts, who is logged in, and the names of the others. */
 
-import { Api, asProblem, idOf, type Session } from "./api";
+import { Api, asProblem, type Session } from "./api";
 import { openDrafts } from "./drafts/drafts";
+import { i18n } from "./i18n/i18n.svelte";
+import { Directory } from "./people/directory.svelte";
 import { router } from "./router.svelte";
 
 const LOGGED_OUT = new Set(["NOT_LOGGED_IN", "SESSION_ENDED"]);
@@ -18,6 +20,8 @@ async function watched(request: Request): Promise<Response> {
 
 export const api = new Api(watched, location.origin);
 export const drafts = openDrafts();
+export const people = new Directory((users) => api.displayNames(users));
+i18n.nameOf = (user) => people.nameOf(user);
 
 class Me {
   session: Session | null = $state.raw(null);
@@ -34,6 +38,7 @@ class Me {
   async load(): Promise<void> {
     try {
       this.session = await api.session();
+      if (this.session.account) people.learn([this.session.account]);
     } catch (error) {
       if (asProblem(error).status !== 401) throw error;
       this.session = null;
@@ -53,6 +58,3 @@ class Me {
 }
 
 export const me = new Me();
-
-/** Oneself by the name that one chose. */
-export const nameOf = (user: string): string => (user === me.name && me.session?.account?.displayName) || idOf(user);

@@ -72,6 +72,10 @@ export class Api {
 
   logOut = async (): Promise<void> => void (await this.#client.POST("/api/v1/auth:logOut", { body: {} }));
 
+  /** By users/{user}; who has no account is left out. */
+  displayNames = async (users: readonly string[]): Promise<Record<string, string>> =>
+    took(await this.#client.GET("/api/v1/users:displayNames", { params: { query: { names: [...users] } } })).displayNames ?? {};
+
   // Projects
 
   async projects(pageToken = ""): Promise<Page<Project>> {

@@ -24,6 +24,10 @@ type Of<Name extends keyof Schemas> = Loose<Schemas[Name]>;
 
 export type Account = Of<"Account">;
 export type Session = Of<"GetSessionResponse">;
+export type Role = Said<Schemas["Role"]>;
+export type BrowserSession = Of<"Session">;
+export type ApiToken = Of<"ApiToken">;
+export type Invitation = Of<"Invitation">;
 export type SignUpPolicy = Of<"GetSignUpPolicyResponse">;
 export type Label = Of<"Label">;
 export type LabelSchema = Of<"LabelSchema">;

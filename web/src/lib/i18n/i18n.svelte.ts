@@ -17,6 +17,8 @@ const stored = remembered<Locale>("locale", Object.keys(LOCALES) as Locale[]);
 class Translations {
   #messages: Messages | null = $state.raw(null);
   locale: Locale = $state("en");
+  /** A person of a message; the app sets one that knows display names. */
+  nameOf: (user: string) => string = (user) => user.replace(/^users\//, "");
 
   /** The messages; `load` comes first. */
   get t(): Messages {
@@ -58,7 +60,7 @@ class Translations {
   /** In words where the reason is known, else as the server says it. */
   problem(problem: Problem): string {
     const holder = problem.metadata["holder"];
-    if (problem.reason === "TASK_HELD" && holder) return this.t.heldBy(holder.replace(/^users\//, ""));
+    if (problem.reason === "TASK_HELD" && holder) return this.t.heldBy(this.nameOf(holder));
     const known = Object.hasOwn(this.t.problems, problem.reason);
     return known ? this.t.problems[problem.reason as KnownProblem] : problem.message || problem.reason;
   }

@@ -45,7 +45,12 @@ test("counts follow the rules of the language", () => {
 
 test("a known reason is said in words, a holder by name, an unknown reason as the server says it", async () => {
   await i18n.load("en");
-  expect(i18n.problem(new Problem(409, "TASK_HELD", "…", { holder: "users/suni" }))).toBe("suni is labelling this task.");
+  const held = new Problem(409, "TASK_HELD", "…", { holder: "users/suni" });
+  expect(i18n.problem(held)).toBe("suni is labelling this task.");
+  const { nameOf } = i18n;
+  i18n.nameOf = (user) => ({ "users/suni": "순이" })[user] ?? user;
+  expect(i18n.problem(held)).toBe("순이 is labelling this task.");
+  i18n.nameOf = nameOf;
   expect(i18n.problem(new Problem(401, "WRONG_CREDENTIALS", "…"))).toBe("The user name or the password is wrong.");
   expect(i18n.problem(new Problem(400, "SOMETHING_NEW", "What to do."))).toBe("What to do.");
 });

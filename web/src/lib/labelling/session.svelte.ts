@@ -5,7 +5,7 @@
  * one request id until it is answered, and a lost lease is said and, if nobody has it, taken again.
  */
 
-import { asProblem, idOf, type Annotation, type Api, type Lease, type Problem, type SkipReason } from "../api";
+import { asProblem, type Annotation, type Api, type Lease, type Problem, type SkipReason } from "../api";
 import type { Drafts } from "../drafts/drafts";
 import { Ahead } from "./ahead";
 import { Clock, type Timer } from "./clock";
@@ -213,7 +213,7 @@ export class LabellingSession {
     } catch (error) {
       const problem = asProblem(error);
       if (problem.away) throw error;
-      this.notice = { kind: "leaseLost", holder: idOf(problem.metadata["holder"]) };
+      this.notice = { kind: "leaseLost", holder: problem.metadata["holder"] ?? "" };
       return false;
     }
   }
@@ -234,7 +234,7 @@ export class LabellingSession {
     const ours = reason === "LEASE_EXPIRED" || holder === this.#port.user;
     const regained = ours && (await this.#regain());
     if (regained && this.work) return this.#submitAgain(this.work);
-    this.notice = { kind: "draftKept", reason, holder: idOf(holder) };
+    this.notice = { kind: "draftKept", reason, holder };
   }
 
   async #submitAgain(work: Work): Promise<void> {

@@ -142,9 +142,9 @@ describe("leases", () => {
     drawBox(session);
     bench.state.leaseTo(bench.state.entry("projects/p1/tasks/t0001"), "users/suni");
     await bench.timer.pass(LEASE_MILLISECONDS / 2 + 1);
-    expect(session.notice).toEqual({ kind: "leaseLost", holder: "suni" });
+    expect(session.notice).toEqual({ kind: "leaseLost", holder: "users/suni" });
     await session.submit();
-    expect(session.notice).toEqual({ kind: "draftKept", reason: "LEASE_TAKEN", holder: "suni" });
+    expect(session.notice).toEqual({ kind: "draftKept", reason: "LEASE_TAKEN", holder: "users/suni" });
     expect(session.work?.editor.doc.regions).toHaveLength(1);
     expect(bench.annotationsOf("t0001")).toHaveLength(0);
   });

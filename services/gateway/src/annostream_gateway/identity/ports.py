@@ -48,6 +48,9 @@ class AccountStore(Protocol):
     async def page(self, *, after: str, size: int) -> list[Account]:
         """By id."""
 
+    async def display_names(self, accounts: Sequence[str]) -> dict[str, str]:
+        """By id; who is not known is left out."""
+
     async def sign_up(self, account: Account, session: Session, *, invitation: str) -> None:
         """Adds both, and uses up the invitation (its id; empty: none).
 

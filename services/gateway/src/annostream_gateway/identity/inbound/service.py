@@ -196,6 +196,11 @@ class IdentityService:
         await self._people.revoke_invitation(invitation)
         return api.RevokeInvitationResponse()
 
+    @needs(_EVERYBODY)
+    async def GetDisplayNames(self, request: api.GetDisplayNamesRequest, call: Call) -> api.GetDisplayNamesResponse:
+        del call
+        return api.GetDisplayNamesResponse(display_names=await self._people.display_names(request.names))
+
     @needs(Role.MANAGER)
     async def ListAccounts(self, request: api.ListAccountsRequest, call: Call) -> api.ListAccountsResponse:
         del call

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pymongo.errors import DuplicateKeyError
 
 from annostream_gateway.identity.domain.account import Account
@@ -40,6 +42,11 @@ class MongoAccounts:
     async def page(self, *, after: str, size: int) -> list[Account]:
         rows = await self._rows.find({"_id": {"$gt": after}}).sort("_id", 1).limit(size).to_list(size)
         return [account_of(row) for row in rows]
+
+    async def display_names(self, accounts: Sequence[str]) -> dict[str, str]:
+        wanted: Document = {"_id": {"$in": list(accounts)}}
+        rows = await self._rows.find(wanted, {"display_name": 1}).to_list(len(accounts))
+        return {row["_id"]: row["display_name"] for row in rows}
 
     async def sign_up(self, account: Account, session: Session, *, invitation: str) -> None:
         async def work(transaction: Transaction) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -17,6 +17,8 @@ from annostream_kit.errors import Aborted, InvalidArgument, NotFound
 
 log = structlog.get_logger()
 _TRIES = 5
+_MOST_NAMES = 500
+_USERS = "users/"
 
 
 class People:
@@ -35,6 +37,15 @@ class People:
 
     async def page(self, *, after: str, size: int) -> list[Account]:
         return await self._accounts.page(after=after, size=size)
+
+    async def display_names(self, names: Sequence[str]) -> dict[str, str]:
+        """By users/{user}. Whatever else the other services name, such as a service account, is left out."""
+        if len(names) > _MOST_NAMES:
+            message = f"{len(names)} names are too many: ask for at most {_MOST_NAMES} at a time."
+            raise InvalidArgument("TOO_MANY_NAMES", message, most=_MOST_NAMES)
+        asked = [one.removeprefix(_USERS) for one in names if one.startswith(_USERS)]
+        found = await self._accounts.display_names(asked)
+        return {_USERS + one: name for one, name in found.items()}
 
     async def rename(self, account_id: str, display_name: str) -> Account:
         return await self._change(account_id, lambda one: accounts.renamed(one, display_name), self._accounts.save)

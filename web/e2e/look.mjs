@@ -25,6 +25,13 @@ async function walk(locale, colorScheme) {
   await page.goto(address);
   await page.waitForSelector("form");
   await shoot("1-sign-in");
+  await page.goto(`${address}/reset#secret=unknown`);
+  await page.waitForSelector("form");
+  await page.fill("[name=newPassword]", "correct horse battery");
+  await page.click("form .primary");
+  await shoot("1-reset");
+  await page.goto(`${address}/login`);
+  await page.waitForSelector("form");
   await page.fill("[name=login]", "yumi");
   await page.fill("[name=password]", "correct horse battery");
   await page.click("form .primary");
@@ -49,6 +56,7 @@ async function walk(locale, colorScheme) {
   await page.waitForSelector(".formats");
   await page.click("form .primary");
   await shoot("9-exports");
+  await accounts(page, shoot);
   await context.close();
 }
 
@@ -82,6 +90,24 @@ async function label(page, shoot) {
   console.log("drawn 120,60 → 330,260; kept:", JSON.stringify(task.annotations[0].result.regions.at(-1)));
   await page.keyboard.press("?");
   await shoot("8-keys");
+}
+
+async function accounts(page, shoot) {
+  await page.goto(`${address}/account`);
+  await page.fill("[name=tokenName]", "CI");
+  await page.click("form:has([name=tokenName]) .button");
+  await page.waitForSelector(".made");
+  await shoot("10-account");
+  await page.click(".who");
+  await shoot("10-menu");
+  await page.goto(`${address}/people`);
+  await page.click("section form .button");
+  await page.waitForSelector(".made");
+  await shoot("11-people");
+  await page.click("tbody tr:nth-child(2) .actions .button");
+  await page.click("dialog .primary");
+  await page.waitForSelector("dialog .copy");
+  await shoot("12-reset-link");
 }
 
 await walk("ko-KR", "light");

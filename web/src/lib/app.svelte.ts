@@ -1,6 +1,6 @@
 /** What every screen needs: the API, the drafts, who is logged in, and the names of the others. */
 
-import { Api, asProblem, type Session } from "./api";
+import { Api, asProblem, type Account, type Session } from "./api";
 import { openDrafts } from "./drafts/drafts";
 import { i18n } from "./i18n/i18n.svelte";
 import { Directory } from "./people/directory.svelte";
@@ -43,6 +43,12 @@ class Me {
       if (asProblem(error).status !== 401) throw error;
       this.session = null;
     }
+  }
+
+  /** One's own account was changed. */
+  became(account: Account): void {
+    this.session = { ...this.session, account, ...(account.role && { role: account.role }) };
+    people.learn([account]);
   }
 
   ended(): void {

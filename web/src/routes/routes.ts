@@ -10,18 +10,28 @@ type Screen = Component<any>;
 export interface Route {
   readonly pattern: string;
   readonly load: () => Promise<{ default: Screen }>;
-  /** For people who are not logged in. */
-  readonly open?: boolean;
+  /** "in": leads on whoever is logged in. "anybody": also for them. Else for nobody but them. */
+  readonly open?: "in" | "anybody";
   /** Without the bar on top. */
   readonly bare?: boolean;
 }
 
-const SIGN_IN = () => import("./SignIn.svelte");
+/** A screen, with the texts that its kind alone has. */
+const withAccounts = <T>(load: () => Promise<T>) => async (): Promise<T> => {
+  const [screen, { accounts }] = await Promise.all([load(), import("../lib/i18n/accounts")]);
+  await accounts.load();
+  return screen;
+};
+
+const SIGN_IN = withAccounts(() => import("./SignIn.svelte"));
 const LABEL = () => import("./label/Label.svelte");
 
 export const ROUTES: readonly Route[] = [
-  { pattern: "/login", load: SIGN_IN, open: true, bare: true },
-  { pattern: "/signup", load: SIGN_IN, open: true, bare: true },
+  { pattern: "/login", load: SIGN_IN, open: "in", bare: true },
+  { pattern: "/signup", load: SIGN_IN, open: "in", bare: true },
+  { pattern: "/reset", load: withAccounts(() => import("./Reset.svelte")), open: "anybody", bare: true },
+  { pattern: "/account", load: withAccounts(() => import("./account/Account.svelte")) },
+  { pattern: "/people", load: withAccounts(() => import("./people/People.svelte")) },
   { pattern: "/projects", load: () => import("./Projects.svelte") },
   { pattern: "/projects/new", load: () => import("./setup/NewProject.svelte") },
   { pattern: "/projects/:project", load: () => import("./Tasks.svelte") },

@@ -57,6 +57,11 @@ export class Api {
     this.#client = createClient<paths>({ baseUrl, fetch: sturdy });
   }
 
+  /** For calls that a few screens alone make. */
+  get client(): Client<paths> {
+    return this.#client;
+  }
+
   // Identity
 
   session = async (): Promise<Session> => took(await this.#client.GET("/api/v1/auth/session", {}));
@@ -246,6 +251,6 @@ function pathOf(task: string): { project: string; task: string } {
 }
 
 /** The fetch beneath throws for everything but success. */
-function took<T>(answer: { data?: T }): Loose<NonNullable<T>> {
+export function took<T>(answer: { data?: T }): Loose<NonNullable<T>> {
   return (answer.data ?? {}) as Loose<NonNullable<T>>;
 }

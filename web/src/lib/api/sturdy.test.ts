@@ -54,10 +54,17 @@ test("Retry-After is waited for, and after three attempts the problem is told", 
   expect(waits).toEqual([2000, 2000]);
 });
 
-test("log-in is never repeated by itself", async () => {
+test.each(["auth:logIn", "apiTokens", "invitations"])("%s is never repeated by itself", async (path) => {
   const { seen, ask } = scripted(refusal(503, {}));
-  expect((await refused(ask("/api/v1/auth:logIn", POST))).status).toBe(503);
+  expect((await refused(ask(`/api/v1/${path}`, POST))).status).toBe(503);
   expect(seen).toHaveLength(1);
+});
+
+test("a list of API tokens is asked for again, and so is the end of one", async () => {
+  const { seen, ask } = scripted(refusal(503, {}), new Response("{}"), refusal(503, {}), new Response("{}"));
+  await ask("/api/v1/apiTokens");
+  await ask("/api/v1/apiTokens/k1", { method: "DELETE" });
+  expect(seen).toHaveLength(4);
 });
 
 test("an answer that is no problem document still has a reason", async () => {

@@ -30,8 +30,10 @@ export function sturdyFetch(options: SturdyOptions): Fetch {
   };
 }
 
-/** Log-in and sign-up are not repeated by themselves: each try counts against the rate limit. */
-const isRepeatable = (request: Request): boolean => !request.keepalive && !new URL(request.url).pathname.startsWith("/api/v1/auth:");
+/** Log-in and sign-up count against the rate limit with each try; of API tokens and invitations a repeat would make two. */
+const ONCE = /^\/api\/v1\/(?:auth:|apiTokens$|invitations$)/;
+
+const isRepeatable = ({ keepalive, method, url }: Request): boolean => !keepalive && (method === "GET" || !ONCE.test(new URL(url).pathname));
 
 /** The body is read once and sent as text: a streamed one could not be sent again over HTTP/1.1. */
 async function dressed(request: Request, cookies: string, newKey: () => string): Promise<Request> {

@@ -19,6 +19,9 @@ export const en = {
     delete: "Delete",
     add: "Add",
     more: "Show more",
+    account: "Your account",
+    people: "People",
+    menu: (who: string) => `Account: ${who}`,
     logOut: "Log out",
     language: "Language",
     theme: "Appearance",
@@ -26,21 +29,6 @@ export const en = {
     projects: "Projects",
     keys: "Keyboard shortcuts",
     general: "General",
-  },
-  auth: {
-    logIn: "Log in",
-    signUp: "Sign up",
-    login: "User name",
-    loginHint: "Small letters, digits and hyphens.",
-    password: "Password",
-    passwordHint: (least: number) => `At least ${plural(least, { one: "# character", other: "# characters" })}.`,
-    displayName: "Name that others see",
-    invitation: "Invitation",
-    firstAccount: "You are the first here: your account will own this installation.",
-    closed: "Sign-up is closed here. Ask an owner for an account.",
-    toSignUp: "No account yet? Sign up",
-    toLogIn: "You have an account? Log in",
-    tagline: "Label images together, and hand finished data sets on.",
   },
   projects: {
     title: "Projects",
@@ -220,15 +208,6 @@ export const en = {
     NETWORK: "The server cannot be reached. Check the connection and try again.",
     NOT_LOGGED_IN: "You are not logged in.",
     SESSION_ENDED: "Your session has ended. Log in again.",
-    WRONG_CREDENTIALS: "The user name or the password is wrong.",
-    TOO_MANY_ATTEMPTS: "Too many attempts. Wait a little and try again.",
-    LOGIN_TAKEN: "Somebody has this user name already.",
-    INVALID_LOGIN: "A user name is of small letters, digits and hyphens, and begins with a letter or digit.",
-    PASSWORD_TOO_SHORT: "The password is too short.",
-    PASSWORD_IS_LOGIN: "The password must not be the user name.",
-    SIGN_UP_CLOSED: "Sign-up is closed here.",
-    INVITATION_NEEDED: "An invitation is needed to sign up.",
-    INVITATION_INVALID: "This invitation is unknown, used or expired.",
     ROLE_TOO_LOW: "Your role does not allow this.",
     PROJECT_NOT_FOUND: "There is no such project.",
     PROJECT_ARCHIVED: "This project is archived.",
@@ -249,4 +228,3 @@ export const en = {
 };
 
 export type Messages = typeof en;
-export type KnownProblem = keyof Messages["problems"];

@@ -2,7 +2,7 @@
 
 import { Problem } from "../api/problem";
 import { remembered } from "../remembered";
-import type { KnownProblem, Messages } from "./en";
+import type { Messages } from "./en";
 
 export const LOCALES = { ko: "한국어", en: "English" } as const;
 export type Locale = keyof typeof LOCALES;
@@ -17,6 +17,8 @@ const stored = remembered<Locale>("locale", Object.keys(LOCALES) as Locale[]);
 class Translations {
   #messages: Messages | null = $state.raw(null);
   locale: Locale = $state("en");
+  /** Loaded beside the messages; they change their language with it. */
+  readonly parts = new Set<{ t: { problems: object }; load: (locale: Locale) => Promise<void> }>();
   /** A person of a message; the app sets one that knows display names. */
   nameOf: (user: string) => string = (user) => user.replace(/^users\//, "");
 
@@ -27,7 +29,8 @@ class Translations {
   }
 
   async load(locale: Locale = stored.get() ?? preferred(navigator.languages)): Promise<void> {
-    this.#messages = await MESSAGES[locale]();
+    const [messages] = await Promise.all([MESSAGES[locale](), ...[...this.parts].map((part) => part.load(locale))]);
+    this.#messages = messages;
     this.locale = locale;
     document.documentElement.lang = locale;
   }
@@ -61,8 +64,11 @@ class Translations {
   problem(problem: Problem): string {
     const holder = problem.metadata["holder"];
     if (problem.reason === "TASK_HELD" && holder) return this.t.heldBy(this.nameOf(holder));
-    const known = Object.hasOwn(this.t.problems, problem.reason);
-    return known ? this.t.problems[problem.reason as KnownProblem] : problem.message || problem.reason;
+    for (const { problems } of [this.t, ...[...this.parts].map((part) => part.t)]) {
+      const text = Object.hasOwn(problems, problem.reason) && (problems as Record<string, string>)[problem.reason];
+      if (text) return text;
+    }
+    return problem.message || problem.reason;
   }
 }
 

@@ -1,6 +1,9 @@
 // @vitest-environment happy-dom
 import { beforeEach, expect, test } from "vitest";
 import { Problem } from "../api";
+import { accounts } from "./accounts";
+import { en as accountsInEnglish } from "./accounts.en";
+import { ko as accountsInKorean } from "./accounts.ko";
 import { en } from "./en";
 import { i18n, preferred } from "./i18n.svelte";
 import { ko } from "./ko";
@@ -20,7 +23,7 @@ function texts(messages: object, path = ""): Map<string, string> {
 }
 
 test("no text is empty or left in another language", () => {
-  const [english, korean] = [texts(en), texts(ko)];
+  const [english, korean] = [texts({ ...en, accounts: accountsInEnglish }), texts({ ...ko, accounts: accountsInKorean })];
   const same = [...english].filter(([path, text]) => korean.get(path) === text && /[a-z]{3}/i.test(text)).map(([path]) => path);
   expect([...english.values(), ...korean.values()].filter((text) => !text.trim())).toEqual([]);
   expect(same.filter((path) => !/defaults|formats.*name/.test(path))).toEqual([]);
@@ -51,6 +54,17 @@ test("a known reason is said in words, a holder by name, an unknown reason as th
   i18n.nameOf = (user) => ({ "users/suni": "순이" })[user] ?? user;
   expect(i18n.problem(held)).toBe("순이 is labelling this task.");
   i18n.nameOf = nameOf;
-  expect(i18n.problem(new Problem(401, "WRONG_CREDENTIALS", "…"))).toBe("The user name or the password is wrong.");
+  expect(i18n.problem(new Problem(404, "TASK_NOT_FOUND", "…"))).toBe("There is no such task.");
   expect(i18n.problem(new Problem(400, "SOMETHING_NEW", "What to do."))).toBe("What to do.");
+});
+
+test("texts of some screens come with them, follow the language, and say their problems in words", async () => {
+  await i18n.load("en");
+  const wrong = new Problem(401, "WRONG_CREDENTIALS", "As the server says.");
+  expect(i18n.problem(wrong)).toBe("As the server says.");
+  await accounts.load();
+  expect(i18n.problem(wrong)).toBe("The user name or the password is wrong.");
+  await i18n.load("ko");
+  expect(accounts.t.auth.logIn).toBe("로그인");
+  expect(i18n.problem(wrong)).toBe("아이디 또는 비밀번호가 맞지 않습니다.");
 });

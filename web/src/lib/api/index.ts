@@ -223,7 +223,7 @@ export class Api {
 
   /** Of what is finished now, or of an earlier snapshot, by its name. */
   async createExport(project: string, format: ExportFormat, images: ExportImages, requestId: string, earlier?: string): Promise<Export> {
-    const snapshot = idOf(earlier ?? (await this.#snapshot(project, requestId)));
+    const snapshot = idOf(earlier || (await this.#snapshot(project, requestId)));
     const route = "/api/v1/projects/{project}/snapshots/{snapshot}/exports";
     const answer = await this.#client.POST(route, { params: { path: { project, snapshot } }, body: { format, images }, ...key(requestId) });
     return took(answer).export ?? {};

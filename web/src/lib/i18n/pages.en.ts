@@ -137,7 +137,7 @@ export const en = {
   },
   skip: {
     chip: "Skipped",
-    whyOf: (path: string) => `Why ${path} was skipped`,
+    whyOf: (path: string) => `Skipped: ${path}`,
     title: "Why do you skip this task?",
     reasons: {
       REASON_BAD_IMAGE: "The image is bad",
@@ -155,11 +155,15 @@ export const en = {
   },
   exports: {
     title: "Export",
+    format: "Format",
     formats: {
-      FORMAT_COCO: { name: "COCO", text: "One JSON file with images, boxes and categories. For detectors and most tools." },
-      FORMAT_YOLO: { name: "YOLO", text: "A text file for each image and a data.yaml. For Ultralytics and Darknet." },
-      FORMAT_JSONL: { name: "JSON Lines", text: "One line a task with everything that is known. For pipelines of your own." },
+      FORMAT_COCO: { name: "COCO", text: "One JSON file with images, boxes and categories. For detectors and most tools.", holds: "Boxes in pixels, categories by name, who drew each, and images without any box." },
+      FORMAT_YOLO: { name: "YOLO", text: "A text file for each image and a data.yaml. For Ultralytics and Darknet.", holds: "Classes and centred boxes in parts of the image, split into train and val." },
+      FORMAT_JSONL: { name: "JSON Lines", text: "One line a task with everything that is known. For pipelines of your own.", holds: "Boxes in pixels, labels, paths, sizes, and every annotation with its annotator." },
     },
+    source: "What to export",
+    now: (count: number) => `What is done now (${plural(count, { one: "# task", other: "# tasks" })})`,
+    snapshot: (version: string, count: number) => `${version} · ${plural(count, { one: "# task", other: "# tasks" })}`,
     images: "Images",
     withImages: "Copies, upright, inside the archive",
     withoutImages: "References only",
@@ -172,7 +176,12 @@ export const en = {
     regions: (count: number) => plural(count, { one: "# region", other: "# regions" }),
     download: "Download",
     progress: (done: number, total: number) => `${done} of ${total}`,
+    failure: (reason: string, message: string) => `Failed: ${message || reason}`,
     nothingDone: "No task is finished yet: the export would be empty.",
+    snapshots: "Snapshots",
+    snapshotsText: "What was done at one moment. A snapshot never changes: equal content has an equal digest.",
+    digest: "Digest of the content",
+    exportThis: (version: string) => `Export snapshot ${version}`,
   },
   problems: {},
 };

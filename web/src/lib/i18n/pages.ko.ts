@@ -138,7 +138,7 @@ export const ko: PageTexts = {
   },
   skip: {
     chip: "건너뜀",
-    whyOf: (path) => `${path}: 건너뛴 이유`,
+    whyOf: (path) => `건너뜀: ${path}`,
     title: "이 작업을 왜 건너뛰나요?",
     reasons: {
       REASON_BAD_IMAGE: "사진 상태가 나쁨",
@@ -156,11 +156,15 @@ export const ko: PageTexts = {
   },
   exports: {
     title: "내보내기",
+    format: "형식",
     formats: {
-      FORMAT_COCO: { name: "COCO", text: "이미지, 상자, 분류를 담은 JSON 파일 하나. 검출 모델과 대부분의 도구에서 씁니다." },
-      FORMAT_YOLO: { name: "YOLO", text: "이미지마다 텍스트 파일 하나와 data.yaml. Ultralytics와 Darknet에서 씁니다." },
-      FORMAT_JSONL: { name: "JSON Lines", text: "작업마다 한 줄에 모든 정보. 직접 만든 파이프라인에서 씁니다." },
+      FORMAT_COCO: { name: "COCO", text: "이미지, 상자, 분류를 담은 JSON 파일 하나. 검출 모델과 대부분의 도구에서 씁니다.", holds: "픽셀 단위 상자, 분류 이름, 그린 사람, 상자가 없는 이미지까지 담습니다." },
+      FORMAT_YOLO: { name: "YOLO", text: "이미지마다 텍스트 파일 하나와 data.yaml. Ultralytics와 Darknet에서 씁니다.", holds: "이미지에 대한 비율로 적은 상자와 분류를 train과 val로 나누어 담습니다." },
+      FORMAT_JSONL: { name: "JSON Lines", text: "작업마다 한 줄에 모든 정보. 직접 만든 파이프라인에서 씁니다.", holds: "픽셀 단위 상자, 라벨, 경로, 크기, 작업자별 결과를 모두 담습니다." },
     },
+    source: "내보낼 내용",
+    now: (value) => `지금까지 완료된 작업 (${n(value)}개)`,
+    snapshot: (version, value) => `${version} · 작업 ${n(value)}개`,
     images: "이미지",
     withImages: "바르게 세운 사본을 함께 담기",
     withoutImages: "참조만 담기",
@@ -173,7 +177,12 @@ export const ko: PageTexts = {
     regions: (value) => `영역 ${n(value)}개`,
     download: "내려받기",
     progress: (done, total) => `${n(total)}개 중 ${n(done)}개`,
+    failure: (reason, message) => `실패: ${message || reason}`,
     nothingDone: "완료된 작업이 없어 내보낼 내용이 비어 있습니다.",
+    snapshots: "스냅샷",
+    snapshotsText: "한 시점에 완료된 작업입니다. 스냅샷은 바뀌지 않으며, 내용이 같으면 다이제스트도 같습니다.",
+    digest: "내용의 다이제스트",
+    exportThis: (version) => `스냅샷 ${version} 내보내기`,
   },
   problems: {},
 };

@@ -46,6 +46,8 @@ export function seeded(copies = 1): FakeState {
   ];
   const { name } = state.addProject("우리집 고양이", { controls: [{ id: "boxes", boxes: { labels } }] });
   for (let copy = 0; copy < copies; copy++) for (const photo of PHOTOS) state.addTask(name!, photo);
+  const skipped = state.entry(`${name}/tasks/t0009`);
+  skipped.task = { ...skipped.task, skips: [{ annotator: "users/suni", reason: "REASON_UNCLEAR", comment: "귀가 어디까지인지 모르겠어요", skipTime: state.time() }] };
   addMeasured(state, "users/yumi");
   return state;
 }

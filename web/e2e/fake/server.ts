@@ -4,10 +4,11 @@ import type * as wire from "../../src/lib/api/types.ts";
 import { IDENTITY_ROUTES, OPEN } from "./identity.ts";
 import { Refusal } from "./refusal.ts";
 import type { FakeState } from "./state.ts";
+import * as tasks from "./tasks.ts";
 import { completeUploads, createUploads } from "./uploads.ts";
 
-type Body = Record<string, unknown>;
-type Answer = object;
+export type Body = Record<string, unknown>;
+export type Answer = object;
 export interface Call {
   readonly state: FakeState;
   readonly project: string;
@@ -26,21 +27,25 @@ const ROUTES: readonly Route[] = [
   ["POST", at("projects"), ({ state, body }) => ({ project: state.addProject(body["displayName"] as string, body["labelSchema"] as wire.LabelSchema) })],
   ["GET", at(PROJECT), ({ state, project }) => ({ project: state.project(project), taskCounts: counts(state, project) })],
   ["PATCH", at(PROJECT), updateProject],
-  ["GET", at(`${PROJECT}/tasks`), listTasks],
-  ["POST", at(`${PROJECT}/tasks:lease`), leaseNext],
-  ["POST", at(`${PROJECT}/tasks:renewLeases`), renewLeases],
-  ["POST", at(`${PROJECT}/tasks:releaseLeases`), releaseLeases],
+  ["GET", at(`${PROJECT}/tasks`), tasks.list],
+  ["POST", at(`${PROJECT}/tasks:lease`), tasks.leaseNext],
+  ["POST", at(`${PROJECT}/tasks:renewLeases`), tasks.renewLeases],
+  ["POST", at(`${PROJECT}/tasks:releaseLeases`), tasks.releaseLeases],
   ["GET", at(`${PROJECT}/tasks/[^/:]+`), ({ state, name }) => ({ task: state.shown(state.entry(name)) })],
-  ["POST", at(`${PROJECT}/tasks/[^/:]+:lease`), leaseOne],
-  ["POST", at(`${PROJECT}/tasks/[^/:]+:submit`), submit],
-  ["POST", at(`${PROJECT}/tasks/[^/:]+/annotations/[^/:]+:revise`), revise],
+  ["POST", at(`${PROJECT}/tasks/[^/:]+:lease`), tasks.leaseOne],
+  ["POST", at(`${PROJECT}/tasks/[^/:]+:submit`), tasks.submit],
+  ["POST", at(`${PROJECT}/tasks/[^/:]+:skip`), tasks.skip],
+  ["POST", at(`${PROJECT}/tasks/[^/:]+:saveDraft`), tasks.saveDraft],
+  ["GET", at(`${PROJECT}/tasks/[^/:]+/draft`), tasks.getDraft],
+  ["POST", at(`${PROJECT}/tasks/[^/:]+/annotations/[^/:]+:revise`), tasks.revise],
   ["POST", at(`${PROJECT}/assets:urls`), assetUrls],
   ["POST", at(`${PROJECT}/assets:delete`), deleteAssets],
   ["POST", at(`${PROJECT}/uploads:create`), ({ state, project, body }) => createUploads(state, project, body["uploads"] as wire.NewUpload[])],
   ["POST", at(`${PROJECT}/uploads:complete`), ({ state, project, body }) => completeUploads(state, project, body["uploads"] as wire.ArrivedUpload[])],
-  ["POST", at(`${PROJECT}/snapshots`), ({ project }) => ({ snapshot: { name: `${project}/snapshots/v1` } })],
+  ["POST", at(`${PROJECT}/snapshots`), ({ state, project }) => ({ snapshot: state.addSnapshot(project) })],
+  ["GET", at(`${PROJECT}/snapshots`), ({ state, project }) => ({ snapshots: state.snapshots.filter((one) => one.name!.startsWith(`${project}/`)) })],
   ["POST", at(`${PROJECT}/snapshots/[^/:]+/exports`), ({ state, name, body }) => ({ export: state.addExport(name.replace(/\/exports$/, ""), body["format"] as wire.ExportFormat, body["images"] as wire.ExportImages) })],
-  ["GET", at(`${PROJECT}/exports`), listExports],
+  ["GET", at(`${PROJECT}/exports`), ({ state, project }) => ({ exports: state.exports.filter((one) => one.name!.startsWith(`${project}/`)).map((one) => ({ ...one })) })],
   ["GET", at(`${PROJECT}/exports/[^/:]+:urls`), ({ name }) => ({ urls: [{ path: `${name.split("/").at(-1)}.zip`, url: "/fake/archive.zip", sizeBytes: "2048" }] })],
 ];
 
@@ -52,7 +57,8 @@ export function fakeGateway(state: FakeState): (request: Request) => Promise<Res
     const path = decodeURIComponent(url.pathname.replace(/^\/api\/v1\//, ""));
     const key = request.headers.get("idempotency-key");
     if (key && answered.has(key)) return json(200, answered.get(key)!);
-    if (path.endsWith(":watchCounts")) return events({ taskCounts: counts(state, path.replace(/:.*/, "")) });
+    const watched = watchedIn(state, path);
+    if (watched) return events(watched);
     try {
       if (!OPEN.has(path)) state.user();
       const body = ["GET", "DELETE"].includes(request.method) ? {} : ((await request.json()) as Body);
@@ -76,9 +82,24 @@ function answer(state: FakeState, method: string, path: string, body: Body, quer
 
 const json = (status: number, text: string): Response => new Response(text, { status, headers: { "content-type": "application/json" } });
 
-/** One message and the end: the fake does not follow. */
-function events(message: object): Response {
-  const text = `data: ${JSON.stringify(message)}\n\nevent: end\ndata: {}\n\n`;
+function watchedIn(state: FakeState, path: string): object[] | null {
+  const [name = "", verb] = path.split(":");
+  if (verb === "watchCounts") return [{ taskCounts: counts(state, name) }];
+  if (verb === "watch" && name.includes("/exports/")) return steps(state.exports.find((one) => one.name === name)!);
+  return null;
+}
+
+/** An export that is made by thirds while one looks. */
+function steps(one: wire.Export): object[] {
+  const total = Number(one.progress?.total ?? 0);
+  const running = [0, 1, 2].map((third) => ({ export: { ...one, progress: { ...one.progress, done: String(Math.ceil((total * third) / 3)) } } }));
+  one.state = "STATE_COMPLETED";
+  return [...running, { export: { ...one } }];
+}
+
+/** What there is to tell, and the end: the fake does not follow. */
+function events(messages: readonly object[]): Response {
+  const text = `${messages.map((message) => `data: ${JSON.stringify(message)}\n\n`).join("")}event: end\ndata: {}\n\n`;
   return new Response(text, { headers: { "content-type": "text/event-stream" } });
 }
 
@@ -94,57 +115,6 @@ function updateProject({ state, project, body }: Call): Answer {
   return { project: now };
 }
 
-function listTasks({ state, project, query }: Call): Answer {
-  state.project(project);
-  const all = state.tasksOf(project, (query.get("state") as wire.TaskState | null) ?? undefined);
-  const start = Number(query.get("pageToken") ?? 0);
-  const size = Number(query.get("pageSize") ?? 50);
-  const next = start + size < all.length ? { nextPageToken: String(start + size) } : {};
-  return { tasks: all.slice(start, start + size), ...next };
-}
-
-function leaseNext({ state, project, body }: Call): Answer {
-  const me = state.user();
-  const open = [...state.tasks.values()].filter((one) => one.task.name!.startsWith(`${project}/`) && one.task.state === "STATE_OPEN");
-  const free = open.filter((one) => !state.held(one)).slice(0, (body["maxTasks"] as number) || 1);
-  return { tasks: free.map((one) => state.leaseTo(one, me)) };
-}
-
-function leaseOne({ state, name }: Call): Answer {
-  const [entry, me] = [state.entry(name), state.user()];
-  if (entry.task.annotations?.some((one) => one.annotator === me)) throw new Refusal(409, "ALREADY_ANNOTATED", { task: name });
-  if (entry.task.state === "STATE_COMPLETED") throw new Refusal(409, "TASK_COMPLETED", { task: name });
-  const holder = state.held(entry) ? entry.lease!.annotator! : me;
-  if (holder !== me) throw new Refusal(409, "TASK_HELD", { task: name, holder });
-  return { task: state.leaseTo(entry, me) };
-}
-
-function submit({ state, name, body }: Call): Answer {
-  return state.submit(state.entry(name), String(body["leaseToken"]), body["result"] as wire.Result);
-}
-
-function revise({ state, name, body }: Call): Answer {
-  const entry = state.entry(name.split("/").slice(0, 4).join("/"));
-  const before = entry.task.annotations![0]!;
-  if (before.version !== body["expectedVersion"]) throw new Refusal(409, "REVISION_CONFLICT");
-  const annotation = { ...before, result: body["result"] as wire.Result, version: before.version! + 1, updateTime: state.time() };
-  entry.task = { ...entry.task, annotations: [annotation] };
-  return { annotation };
-}
-
-type LeaseKeys = { task: string; token: string }[];
-
-function renewLeases({ state, body }: Call): Answer {
-  const asked = (body["leases"] as LeaseKeys).map((key) => ({ key, lease: state.renew(state.entry(key.task), key.token) }));
-  return { leases: asked.flatMap(({ lease }) => lease ?? []), lost: asked.filter(({ lease }) => !lease).map(({ key }) => key.task) };
-}
-
-function releaseLeases({ state, body }: Call): Answer {
-  const held = (body["leases"] as LeaseKeys).filter(({ task, token }) => state.entry(task).lease?.token === token);
-  for (const { task } of held) delete state.entry(task).lease;
-  return { released: held.map(({ task }) => task) };
-}
-
 function assetUrls({ state, body }: Call): Answer {
   const names = body["names"] as string[];
   return { urls: names.map((name) => ({ name, imageUrl: state.photos.get(name)!.url, thumbnailUrl: state.photos.get(name)!.url })) };
@@ -154,14 +124,4 @@ function deleteAssets({ state, body }: Call): Answer {
   const gone = new Set(body["names"] as string[]);
   for (const [name, { task }] of state.tasks) if (gone.has(task.assets![0]!.name!)) state.tasks.delete(name);
   return {};
-}
-
-/** Each look makes a running export a third further. */
-function listExports({ state, project }: Call): Answer {
-  for (const one of state.exports) {
-    const done = Number(one.progress?.done ?? 0) + Math.ceil(Number(one.progress?.total ?? 0) / 3);
-    if (done >= Number(one.progress?.total ?? 0)) one.state = "STATE_COMPLETED";
-    else one.progress = { ...one.progress, done: String(done) };
-  }
-  return { exports: state.exports.filter((one) => one.name!.startsWith(`${project}/`)).map((one) => ({ ...one })) };
 }

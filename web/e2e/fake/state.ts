@@ -11,10 +11,12 @@ export interface Photo {
   readonly url: string;
 }
 
-interface FakeTask {
+export interface FakeTask {
   task: wire.Task;
   lease?: wire.Lease & { until: number };
   drafts: Map<string, wire.Draft>;
+  /** Skipped last: the queue comes to it last. */
+  requeued: number;
 }
 
 export interface FakeOptions {
@@ -27,11 +29,13 @@ export class FakeState {
   readonly tasks = new Map<string, FakeTask>();
   readonly photos = new Map<string, Photo>();
   readonly exports: wire.Export[] = [];
+  readonly snapshots: wire.Snapshot[] = [];
   readonly accounts = new Map<string, { account: wire.Account; password: string }>();
   readonly identity = new FakeIdentity();
   /** Who is logged in; the fake has one browser at a time. */
   me: wire.Account | null = null;
   #token = 0;
+  #requeued = 0;
   readonly now: () => number;
   readonly #leaseMilliseconds: number;
 
@@ -59,7 +63,7 @@ export class FakeState {
     const { path, width, height } = photo;
     const name = `${project}/tasks/t${id}`;
     const task = { name, state: "STATE_OPEN" as const, assets: [{ name: asset, path, width, height }], annotationsRequired: 1 };
-    this.tasks.set(name, { task: { ...task, updateTime: this.time() }, drafts: new Map() });
+    this.tasks.set(name, { task: { ...task, createTime: this.time(), updateTime: this.time() }, drafts: new Map(), requeued: 0 });
     return task;
   }
 
@@ -97,8 +101,23 @@ export class FakeState {
     const until = this.now() + this.#leaseMilliseconds;
     const lease = { task: entry.task.name!, annotator, token: String(++this.#token), expireTime: new Date(until).toISOString() };
     entry.lease = { ...lease, until };
-    const draft = entry.drafts.get(annotator);
+    const draft = this.draftOf(entry, annotator);
     return { task: this.shown(entry), lease, ...(draft && { draft }) };
+  }
+
+  /** An outdated one is handed out no more. */
+  draftOf(entry: FakeTask, annotator: string): wire.Draft | undefined {
+    const draft = entry.drafts.get(annotator);
+    return draft && (draft.annotationVersion ?? 0) === this.versionOf(entry, annotator) ? draft : undefined;
+  }
+
+  versionOf(entry: FakeTask, annotator: string): number {
+    return entry.task.annotations?.find((one) => one.annotator === annotator)?.version ?? 0;
+  }
+
+  giveBack(entry: FakeTask): void {
+    delete entry.lease;
+    entry.requeued = ++this.#requeued;
   }
 
   renew(entry: FakeTask, token: string): wire.Lease | undefined {
@@ -111,8 +130,11 @@ export class FakeState {
   submit(entry: FakeTask, token: string, result: wire.Result): wire.SubmitAnswer {
     const me = this.user();
     if (!this.held(entry) || entry.lease!.token !== token || entry.lease!.annotator !== me) return this.#keep(entry, me, result);
-    const annotation = { name: `${entry.task.name}/annotations/n1`, annotator: me, result, version: 1, updateTime: this.time() };
-    entry.task = { ...entry.task, state: "STATE_COMPLETED", annotations: [annotation], updateTime: this.time() };
+    const regionCount = result.regions?.length ?? 0;
+    const annotation = { name: `${entry.task.name}/annotations/n1`, annotator: me, result, regionCount, version: 1, updateTime: this.time() };
+    const skips = (entry.task.skips ?? []).filter((skip) => skip.annotator !== me);
+    entry.task = { ...entry.task, state: "STATE_COMPLETED", annotations: [annotation], skips, updateTime: this.time() };
+    entry.drafts.delete(me);
     delete entry.lease;
     return { annotation, taskState: "STATE_COMPLETED" };
   }
@@ -125,14 +147,23 @@ export class FakeState {
     return { draftKept: { draft, reason, ...(taken && { holder: entry.lease!.annotator! }) }, taskState: entry.task.state! };
   }
 
+  addSnapshot(project: string): wire.Snapshot {
+    const done = this.tasksOf(project, "STATE_COMPLETED");
+    const regions = done.reduce((sum, task) => sum + (task.annotations?.[0]?.regionCount ?? 0), 0);
+    const version = this.snapshots.filter((one) => one.name!.startsWith(`${project}/`)).length + 1;
+    const counts = { itemCount: String(done.length), annotationCount: String(done.length), regionCount: String(regions), sizeBytes: String(900 + regions * 120) };
+    const snapshot = { name: `${project}/snapshots/v${version}`, state: "STATE_PUBLISHED" as const, contentDigest: "4f0c".repeat(16), ...counts, createTime: this.time(), publishTime: this.time() };
+    this.snapshots.unshift(snapshot);
+    return snapshot;
+  }
+
   addExport(snapshot: string, format: wire.ExportFormat, images: wire.ExportImages): wire.Export {
     const project = snapshot.split("/").slice(0, 2).join("/");
-    const done = this.tasksOf(project, "STATE_COMPLETED");
-    const regions = done.reduce((sum, task) => sum + (task.annotations?.[0]?.result?.regions?.length ?? 0), 0);
+    const { itemCount, regionCount } = this.snapshots.find((one) => one.name === snapshot) ?? {};
     const name = `${project}/exports/e${this.exports.length + 1}`;
-    const counts = { itemCount: String(done.length), regionCount: String(regions), sizeBytes: String(2048 + regions * 160) };
-    const made = { name, snapshot, state: "STATE_RUNNING" as const, format, images, ...counts, createTime: this.time() };
-    this.exports.unshift({ ...made, progress: { phase: "items", done: "0", total: String(done.length) } });
+    const sizeBytes = String(2048 + Number(regionCount) * 160);
+    const made = { name, snapshot, state: "STATE_RUNNING" as const, format, images, ...(itemCount && { itemCount }), ...(regionCount && { regionCount }), sizeBytes, createTime: this.time() };
+    this.exports.unshift({ ...made, progress: { phase: "items", done: "0", total: itemCount ?? "0" } });
     return this.exports[0]!;
   }
 }

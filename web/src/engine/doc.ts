@@ -2,7 +2,7 @@
  * The document: what has been drawn on one task.
  *
  * A snapshot is an immutable array of immutable regions, bottom first; snapshots share their regions, so that undo
- * costs pointers only. Every change is told to listeners as what was added, changed and removed.
+ * costs pointers only, and what was kept is known by being the same one. Every change is told to listeners as what was added, changed and removed.
  */
 
 import type { Box } from "./geometry";
@@ -36,7 +36,6 @@ const UNDO_STEPS = 200;
 
 export class Doc {
   #now: Snapshot;
-  #saved: Snapshot;
   #past: Snapshot[] = [];
   #future: Snapshot[] = [];
   #byId: Map<string, Region> | null = null;
@@ -44,7 +43,6 @@ export class Doc {
 
   constructor(regions: Snapshot = []) {
     this.#now = regions;
-    this.#saved = regions;
   }
 
   get regions(): Snapshot {
@@ -57,11 +55,6 @@ export class Doc {
 
   get canRedo(): boolean {
     return this.#future.length > 0;
-  }
-
-  /** Whether there is something that `markSaved` has not seen. Undo back to what was saved is clean again. */
-  get dirty(): boolean {
-    return this.#now !== this.#saved;
   }
 
   get(id: string): Region | undefined {
@@ -97,10 +90,6 @@ export class Doc {
   /** A draft or another version takes the place of everything; it can be undone. */
   replace(regions: Snapshot): void {
     this.#commit(regions, difference(this.#now, regions));
-  }
-
-  markSaved(snapshot: Snapshot = this.#now): void {
-    this.#saved = snapshot;
   }
 
   subscribe(listener: Listener): () => void {

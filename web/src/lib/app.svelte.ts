@@ -55,7 +55,7 @@ class Me {
   ended(): void {
     if (!this.session) return;
     this.session = null;
-    router.go(`/login?next=${encodeURIComponent(location.pathname)}`, { replace: true });
+    router.go(`/login?next=${encodeURIComponent(location.pathname + location.search)}`, { replace: true });
   }
 
   async logOut(): Promise<void> {

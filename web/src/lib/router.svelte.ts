@@ -17,17 +17,29 @@ export function match(pattern: string, path: string): Params | null {
 
 class Router {
   path = $state(location.pathname);
+  /** The query, from its "?". */
+  search = $state(location.search);
 
   start(): void {
-    window.addEventListener("popstate", () => (this.path = location.pathname));
+    window.addEventListener("popstate", () => this.#arrive());
     document.addEventListener("click", (event) => this.#click(event));
   }
 
   go(path: string, options: { replace?: boolean } = {}): void {
     if (options.replace) history.replaceState(null, "", path);
     else history.pushState(null, "", path);
-    this.path = location.pathname;
+    this.#arrive();
     window.scrollTo(0, 0);
+  }
+
+  /** The same screen with another query. */
+  ask(search: string, options: { replace?: boolean } = {}): void {
+    if (search !== this.search) this.go(this.path + search, options);
+  }
+
+  #arrive(): void {
+    this.path = location.pathname;
+    this.search = location.search;
   }
 
   #click(event: MouseEvent): void {

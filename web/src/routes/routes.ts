@@ -17,11 +17,13 @@ export interface Route {
 }
 
 /** A screen, with the texts that its kind alone has. */
-const withAccounts = <T>(load: () => Promise<T>) => async (): Promise<T> => {
-  const [screen, { accounts }] = await Promise.all([load(), import("../lib/i18n/accounts")]);
-  await accounts.load();
+const withTexts = <T>(load: () => Promise<T>, texts: () => Promise<{ load: () => Promise<void> }>) => async (): Promise<T> => {
+  const [screen, part] = await Promise.all([load(), texts()]);
+  await part.load();
   return screen;
 };
+const withAccounts = <T>(load: () => Promise<T>) => withTexts(load, () => import("../lib/i18n/accounts").then((module) => module.accounts));
+const withPages = <T>(load: () => Promise<T>) => withTexts(load, () => import("../lib/i18n/pages").then((module) => module.pages));
 
 const SIGN_IN = withAccounts(() => import("./SignIn.svelte"));
 const LABEL = () => import("./label/Label.svelte");
@@ -32,11 +34,11 @@ export const ROUTES: readonly Route[] = [
   { pattern: "/reset", load: withAccounts(() => import("./Reset.svelte")), open: "anybody", bare: true },
   { pattern: "/account", load: withAccounts(() => import("./account/Account.svelte")) },
   { pattern: "/people", load: withAccounts(() => import("./people/People.svelte")) },
-  { pattern: "/projects", load: () => import("./Projects.svelte") },
-  { pattern: "/projects/new", load: () => import("./setup/NewProject.svelte") },
-  { pattern: "/projects/:project", load: () => import("./Tasks.svelte") },
-  { pattern: "/projects/:project/setup", load: () => import("./setup/EditSetup.svelte") },
-  { pattern: "/projects/:project/exports", load: () => import("./Exports.svelte") },
+  { pattern: "/projects", load: withPages(() => import("./Projects.svelte")) },
+  { pattern: "/projects/new", load: withPages(() => import("./setup/NewProject.svelte")) },
+  { pattern: "/projects/:project", load: withPages(() => import("./Tasks.svelte")) },
+  { pattern: "/projects/:project/setup", load: withPages(() => import("./setup/EditSetup.svelte")) },
+  { pattern: "/projects/:project/exports", load: withPages(() => import("./Exports.svelte")) },
   { pattern: "/projects/:project/label", load: LABEL, bare: true },
   { pattern: "/projects/:project/label/:task", load: LABEL, bare: true },
 ];

@@ -1,14 +1,15 @@
 /** What the app asks of the gateway. Names are resource names as in the contract: projects/p1/tasks/t1. */
 
 import createClient, { type Client } from "openapi-fetch";
+import { asProblem, Problem } from "./problem";
 import type { paths } from "./schema";
 import { sturdyFetch, type Fetch, type SturdyOptions } from "./sturdy";
-import type { Annotation, ArrivedUpload, AssetUrls, Export, ExportFormat, ExportImages, FileUrl, Lease, LeasedTask, LinkedUpload, Loose, NewUpload, Project, LabelSchema, Result, Session, SignUpPolicy, SubmitAnswer, TakenUpload, Task, TaskState } from "./types";
+import type { Annotation, ArrivedUpload, AssetUrls, Draft, Export, ExportFormat, ExportImages, FileUrl, Lease, LeasedTask, LinkedUpload, Loose, NewUpload, Project, LabelSchema, Result, Session, SignUpPolicy, SkipReason, Snapshot, SubmitAnswer, TakenUpload, Task, TaskState } from "./types";
 
 export type * from "./types";
 export { watch } from "./watch";
 export { said } from "./types";
-export { asProblem, Problem } from "./problem";
+export { asProblem, Problem };
 
 export interface Page<T> {
   readonly items: readonly T[];
@@ -24,7 +25,27 @@ export function countsOf({ taskCounts = {} }: { taskCounts?: Record<string, stri
   return { STATE_OPEN: of("OPEN"), STATE_COMPLETED: of("COMPLETED"), STATE_WITHDRAWN: of("WITHDRAWN") };
 }
 
-export const TASKS_A_PAGE = 200;
+/** Of a list of tasks; what is left out does not narrow it. */
+export interface TaskQuery {
+  readonly state?: TaskState;
+  /** users/yumi */
+  readonly annotator?: string;
+  readonly skipped?: true;
+  readonly search?: string;
+  /** As in the contract: "path", "update_time desc". */
+  readonly orderBy?: string;
+}
+
+export interface TaskPage extends Page<Task> {
+  /** The search did not look at everything. */
+  readonly truncated: boolean;
+}
+
+const TASKS_A_PAGE = 200;
+/** The most that assets:delete takes. */
+const NAMES_A_CALL = 500;
+/** Browsers send no more than 64 KiB for a page that is being left. */
+const KEEPALIVE_CHARACTERS = 20_000;
 
 const key = (requestId: string) => ({ headers: { "Idempotency-Key": requestId } });
 
@@ -87,10 +108,10 @@ export class Api {
 
   // Tasks
 
-  async tasks(project: string, state: TaskState | undefined, pageToken = ""): Promise<Page<Task>> {
-    const query = { pageSize: TASKS_A_PAGE, ...(state && { state }), ...token(pageToken) };
-    const answer = took(await this.#client.GET("/api/v1/projects/{project}/tasks", { params: { path: { project }, query } }));
-    return { items: answer.tasks ?? [], next: answer.nextPageToken ?? "" };
+  async tasks(project: string, wanted: TaskQuery, pageToken: string, signal: AbortSignal): Promise<TaskPage> {
+    const query = { pageSize: TASKS_A_PAGE, withoutResults: true, ...wanted, ...token(pageToken) };
+    const answer = took(await this.#client.GET("/api/v1/projects/{project}/tasks", { params: { path: { project }, query }, signal }));
+    return { items: answer.tasks ?? [], next: answer.nextPageToken ?? "", truncated: answer.searchTruncated ?? false };
   }
 
   async task(name: string): Promise<Task> {
@@ -98,10 +119,12 @@ export class Api {
     return took(await this.#client.GET("/api/v1/projects/{project}/tasks/{task}", { params })).task ?? {};
   }
 
-  async leaseNext(project: string, maxTasks: number, requestId: string): Promise<LeasedTask[]> {
+  /** With `skippedToo`, also what the caller has skipped, once nothing else is left. */
+  async leaseNext(project: string, skippedToo: boolean, requestId: string): Promise<{ leased: LeasedTask | undefined; skippedLeft: boolean }> {
     const params = { path: { project } };
-    const sent = { params, body: { maxTasks }, ...key(requestId) };
-    return took(await this.#client.POST("/api/v1/projects/{project}/tasks:lease", sent)).tasks ?? [];
+    const sent = { params, body: { maxTasks: 1, ...(skippedToo && { skippedToo }) }, ...key(requestId) };
+    const answer = took(await this.#client.POST("/api/v1/projects/{project}/tasks:lease", sent));
+    return { leased: answer.tasks?.[0], skippedLeft: answer.skippedLeft ?? false };
   }
 
   async lease(task: string, requestId: string): Promise<LeasedTask> {
@@ -120,6 +143,29 @@ export class Api {
     const body = { result, expectedVersion: annotation.version ?? 0, workingMilliseconds: String(Math.round(working)) };
     const route = "/api/v1/projects/{project}/tasks/{task}/annotations/{annotation}:revise";
     return took(await this.#client.POST(route, { params: { path }, body, ...key(requestId) })).annotation ?? {};
+  }
+
+  async skip(task: string, lease: Lease, reason: SkipReason, comment: string): Promise<void> {
+    const body = { leaseToken: lease.token ?? "0", reason, comment };
+    took(await this.#client.POST("/api/v1/projects/{project}/tasks/{task}:skip", { params: { path: pathOf(task) }, body }));
+  }
+
+  /** Returns when the server kept it. `leaving`: the page is, and the request outlives it where it is not too large. */
+  async saveDraft(task: string, result: Result, annotationVersion: number, options: { signal?: AbortSignal; leaving?: boolean }): Promise<string> {
+    const keepalive = options.leaving === true && JSON.stringify(result).length <= KEEPALIVE_CHARACTERS;
+    const more = { ...(options.signal && { signal: options.signal }), ...(keepalive && { keepalive }) };
+    const sent = { params: { path: pathOf(task) }, body: { result, annotationVersion }, ...more };
+    return took(await this.#client.POST("/api/v1/projects/{project}/tasks/{task}:saveDraft", sent)).updateTime ?? "";
+  }
+
+  async draft(task: string): Promise<Draft | undefined> {
+    try {
+      const params = { path: pathOf(task) };
+      return took(await this.#client.GET("/api/v1/projects/{project}/tasks/{task}/draft", { params })).draft;
+    } catch (error) {
+      if (asProblem(error).reason === "DRAFT_NOT_FOUND") return undefined;
+      throw error;
+    }
   }
 
   async renew(project: string, leases: readonly Lease[]): Promise<{ leases: Lease[]; lost: string[] }> {
@@ -153,24 +199,39 @@ export class Api {
   }
 
   async deleteAssets(project: string, names: string[]): Promise<void> {
-    const sent = { params: { path: { project } }, body: { names } };
-    took(await this.#client.POST("/api/v1/projects/{project}/assets:delete", sent));
+    for (let start = 0; start < names.length; start += NAMES_A_CALL) {
+      const sent = { params: { path: { project } }, body: { names: names.slice(start, start + NAMES_A_CALL) } };
+      took(await this.#client.POST("/api/v1/projects/{project}/assets:delete", sent));
+    }
   }
 
   // Exports
 
-  async exports(project: string): Promise<Export[]> {
-    const params = { path: { project }, query: { pageSize: 50 } };
-    return took(await this.#client.GET("/api/v1/projects/{project}/exports", { params })).exports ?? [];
+  /** Newest first. */
+  async exports(project: string, pageToken = ""): Promise<Page<Export>> {
+    const params = { path: { project }, query: { pageSize: 50, ...token(pageToken) } };
+    const answer = took(await this.#client.GET("/api/v1/projects/{project}/exports", { params }));
+    return { items: answer.exports ?? [], next: answer.nextPageToken ?? "" };
   }
 
-  async createExport(project: string, format: ExportFormat, images: ExportImages, requestId: string): Promise<Export> {
-    const snapshots = { params: { path: { project } }, body: {}, ...key(`${requestId}-snapshot`) };
-    const { snapshot } = took(await this.#client.POST("/api/v1/projects/{project}/snapshots", snapshots));
-    const path = { project, snapshot: idOf(snapshot?.name) };
+  /** Newest first. */
+  async snapshots(project: string, pageToken = ""): Promise<Page<Snapshot>> {
+    const params = { path: { project }, query: { pageSize: 50, ...token(pageToken) } };
+    const answer = took(await this.#client.GET("/api/v1/projects/{project}/snapshots", { params }));
+    return { items: answer.snapshots ?? [], next: answer.nextPageToken ?? "" };
+  }
+
+  /** Of what is finished now, or of an earlier snapshot, by its name. */
+  async createExport(project: string, format: ExportFormat, images: ExportImages, requestId: string, earlier?: string): Promise<Export> {
+    const snapshot = idOf(earlier || (await this.#snapshot(project, requestId)));
     const route = "/api/v1/projects/{project}/snapshots/{snapshot}/exports";
-    const answer = await this.#client.POST(route, { params: { path }, body: { format, images }, ...key(requestId) });
+    const answer = await this.#client.POST(route, { params: { path: { project, snapshot } }, body: { format, images }, ...key(requestId) });
     return took(answer).export ?? {};
+  }
+
+  async #snapshot(project: string, requestId: string): Promise<string> {
+    const sent = { params: { path: { project } }, body: {}, ...key(`${requestId}-snapshot`) };
+    return took(await this.#client.POST("/api/v1/projects/{project}/snapshots", sent)).snapshot?.name ?? "";
   }
 
   async exportUrls(name: string): Promise<FileUrl[]> {

@@ -54,12 +54,6 @@ class Translations {
     return new Intl.DateTimeFormat(this.locale, { dateStyle: "medium", timeStyle: "short" }).format(new Date(value));
   }
 
-  /** Why a file was not taken: in words where the reason is known, else as the server says it. */
-  uploadReason({ reason, text }: { reason: string; text: string }): string {
-    if (Object.hasOwn(this.t.uploads.reasons, reason)) return this.t.uploads.reasons[reason as keyof Messages["uploads"]["reasons"]];
-    return this.problem(new Problem(0, reason, text));
-  }
-
   /** In words where the reason is known, else as the server says it. */
   problem(problem: Problem): string {
     const holder = problem.metadata["holder"];

@@ -7,6 +7,8 @@ import { ko as accountsInKorean } from "./accounts.ko";
 import { en } from "./en";
 import { i18n, preferred } from "./i18n.svelte";
 import { ko } from "./ko";
+import { en as pagesInEnglish } from "./pages.en";
+import { ko as pagesInKorean } from "./pages.ko";
 
 beforeEach(() => localStorage.clear());
 
@@ -23,7 +25,7 @@ function texts(messages: object, path = ""): Map<string, string> {
 }
 
 test("no text is empty or left in another language", () => {
-  const [english, korean] = [texts({ ...en, accounts: accountsInEnglish }), texts({ ...ko, accounts: accountsInKorean })];
+  const [english, korean] = [texts({ ...en, ...pagesInEnglish, accounts: accountsInEnglish }), texts({ ...ko, ...pagesInKorean, accounts: accountsInKorean })];
   const same = [...english].filter(([path, text]) => korean.get(path) === text && /[a-z]{3}/i.test(text)).map(([path]) => path);
   expect([...english.values(), ...korean.values()].filter((text) => !text.trim())).toEqual([]);
   expect(same.filter((path) => !/defaults|formats.*name/.test(path))).toEqual([]);
@@ -42,8 +44,8 @@ test("the chosen language is remembered, and the page says which it is", async (
 });
 
 test("counts follow the rules of the language", () => {
-  expect([0, 1, 2000].map(en.exports.items)).toEqual(["0 tasks", "1 task", "2,000 tasks"]);
-  expect(ko.exports.items(2000)).toBe("작업 2,000개");
+  expect([0, 1, 2000].map(pagesInEnglish.exports.items)).toEqual(["0 tasks", "1 task", "2,000 tasks"]);
+  expect(pagesInKorean.exports.items(2000)).toBe("작업 2,000개");
 });
 
 test("a known reason is said in words, a holder by name, an unknown reason as the server says it", async () => {

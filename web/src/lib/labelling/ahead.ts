@@ -4,12 +4,18 @@ import type { Api, Lease, LeasedTask, Task } from "../api";
 import type { Opened } from "./work";
 
 export interface AheadPort {
-  readonly api: Pick<Api, "leaseNext" | "release" | "assetUrls">;
+  readonly api: Pick<Api, "leaseNext" | "release" | "assetUrls" | "draft">;
   readonly loadPhoto: (url: string) => Promise<HTMLImageElement>;
 }
 
 export class Ahead {
   lease: Lease | null = null;
+  /** What is left are tasks that the person has skipped. */
+  skippedLeft = false;
+  /** They are asked for. */
+  skippedToo = false;
+  /** Skipped on this page: the queue would give them again and again. */
+  readonly passed = new Set<string>();
   #next: Promise<Opened | null> | null = null;
   #stopped = false;
 
@@ -60,14 +66,17 @@ export class Ahead {
     }
   }
 
-  async open({ task = {}, lease, draft }: LeasedTask): Promise<Opened> {
-    const photo = await this.photoOf(task);
-    return { task, ...photo, lease: lease ?? null, annotation: null, result: draft?.result, keptAt: draft?.updateTime };
+  async open({ task = {}, lease, draft, draftLeftOut }: LeasedTask): Promise<Opened> {
+    const kept = draftLeftOut ? this.port.api.draft(task.name ?? "") : draft;
+    const [photo, whole] = await Promise.all([this.photoOf(task), kept]);
+    return { task, ...photo, lease: lease ?? null, annotation: null, result: undefined, draft: whole };
   }
 
   async #prepare(): Promise<Opened | null> {
-    const [leased] = await this.port.api.leaseNext(this.project, 1, crypto.randomUUID());
+    const { leased, skippedLeft } = await this.port.api.leaseNext(this.project, this.skippedToo, crypto.randomUUID());
+    this.skippedLeft = skippedLeft;
     if (!leased?.lease) return null;
+    if (this.passed.has(leased.lease.task ?? "")) return this.#giveBack(leased.lease);
     if (this.isOwn(leased.lease)) return this.#prepare();
     this.lease = leased.lease;
     try {
@@ -75,8 +84,13 @@ export class Ahead {
       return await this.open(leased);
     } catch (error) {
       this.lease = null;
-      await this.port.api.release(this.project, [leased.lease]).catch(() => undefined);
+      await this.#giveBack(leased.lease);
       throw error;
     }
+  }
+
+  async #giveBack(lease: Lease): Promise<null> {
+    await this.port.api.release(this.project, [lease]).catch(() => undefined);
+    return null;
   }
 }

@@ -1,40 +1,31 @@
 /**
  * One person at work on the tasks of a project: leases, prefetches, keeps drafts, submits.
  *
- * Nobody's boxes are lost: every change goes to the drafts of the browser until the server has the result, a submit is
- * repeated with one request id until it is answered, and a lost lease is said and, if nobody has it, taken again.
+ * Nobody's boxes are lost: every change goes to the drafts of the browser and of the server, a submit is repeated with
+ * one request id until it is answered, and a lost lease is said and, if nobody has it, taken again.
  */
 
-import { asProblem, Problem, type Annotation, type Api, type Lease } from "../api";
+import { asProblem, type Annotation, type Api, type Lease, type Problem, type SkipReason } from "../api";
 import type { Drafts } from "../drafts/drafts";
 import { Ahead } from "./ahead";
 import { Clock, type Timer } from "./clock";
-import { DraftKeeper } from "./draft-keeper";
+import { DraftKeeper } from "./draft-keeper.svelte";
+import type { Notice } from "./notice";
+import { Renewal } from "./renewal";
+import { untilAnswered } from "./until-answered";
 import { resultOf, workOf, type Opened, type Work } from "./work";
 
-export type { Work };
+export type { Notice, Work };
 
-export type Notice =
-  | { kind: "offline" }
-  | { kind: "leaseLost"; holder: string }
-  | { kind: "draftKept"; reason: string; holder: string }
-  | { kind: "restored" | "coarse" }
-  | { kind: "submitted" | "updated" | "skipped" }
-  | { kind: "problem"; problem: Problem };
-
-export type Phase = "loading" | "labelling" | "submitting" | "done" | "failed";
+export type Phase = "loading" | "labelling" | "submitting" | "skipping" | "done" | "failed";
 
 export interface SessionPort {
-  readonly api: Pick<Api, "leaseNext" | "lease" | "task" | "submit" | "revise" | "renew" | "release" | "assetUrls">;
+  readonly api: Pick<Api, "leaseNext" | "lease" | "task" | "draft" | "saveDraft" | "submit" | "revise" | "skip" | "renew" | "release" | "assetUrls">;
   readonly drafts: Drafts;
   readonly loadPhoto: (url: string) => Promise<HTMLImageElement>;
   readonly user: string;
   readonly timer?: Timer;
 }
-
-const RETRY_MILLISECONDS = 2_000;
-const SHORTEST_RENEWAL_MILLISECONDS = 5_000;
-const LONGEST_RENEWAL_MILLISECONDS = 120_000;
 
 export class LabellingSession {
   phase: Phase = $state("loading");
@@ -49,27 +40,49 @@ export class LabellingSession {
   readonly #clock: Clock;
   readonly #drafts: DraftKeeper;
   readonly #ahead: Ahead;
-  #stopWork: () => void = () => undefined;
+  readonly #renewal: Renewal;
   #stopped = false;
-  #renewing = false;
 
   constructor(project: string, port: SessionPort) {
     this.#project = project;
     this.#port = port;
     this.#clock = new Clock(port.timer);
-    this.#drafts = new DraftKeeper(port.drafts, port.user, this.#clock);
+    const outdated = (): void => void (this.notice = { kind: "draftOutdated" });
+    this.#drafts = new DraftKeeper({ ...port, clock: this.#clock, outdated });
     this.#ahead = new Ahead(project, port, (lease) => this.#isOwn(lease));
+    this.#renewal = new Renewal(project, port.api, this.#clock, {
+      leases: () => this.#leases,
+      renewed: (lease) => this.#setLease(lease),
+      lost: (tasks) => this.#lose(tasks),
+      away: () => (this.notice = { kind: "offline" }),
+      back: () => this.#isBack(),
+    });
   }
 
-  /** The chosen task, or the next one. */
-  async start(task?: string): Promise<void> {
+  get kept(): DraftKeeper["kept"] {
+    return this.#drafts.kept;
+  }
+
+  /** Nothing is left but what this person has skipped. */
+  get skippedLeft(): boolean {
+    return this.#ahead.skippedLeft;
+  }
+
+  /** The chosen task, or the next one; with `skippedToo`, also one that this person has skipped. */
+  async start(task?: string, { skippedToo = false } = {}): Promise<void> {
     this.phase = "loading";
+    this.#ahead.skippedToo ||= skippedToo;
+    if (skippedToo) this.#ahead.passed.clear();
     await this.#attempt(async () => {
       if (task) await this.#open(task);
       else await this.#advance();
     });
-    if (!this.#renewing) this.#clock.every(() => this.#renewalIn(), () => void this.#renew());
-    this.#renewing = true;
+    this.#renewal.begin();
+  }
+
+  /** What is drawn goes to the server now: nobody knows when the page comes in sight again. */
+  async keep(): Promise<void> {
+    await Promise.all([this.#drafts.save(), this.#drafts.send(true)]);
   }
 
   /** Gives back what is not submitted; drafts stay. */
@@ -77,11 +90,12 @@ export class LabellingSession {
     this.#stopped = true;
     this.#ahead.stop();
     this.#clock.stop();
-    this.#stopWork();
-    // Both begin at once: a page that is being left runs no further than its first wait.
+    // All begin at once: a page that is being left runs no further than its first wait.
     const leases = this.#leases;
     const released = leases.length ? this.#port.api.release(this.#project, leases).catch(() => undefined) : undefined;
-    await Promise.all([this.#drafts.save(this.work), released]);
+    const kept = this.keep();
+    this.#drafts.end();
+    await Promise.all([kept, released]);
   }
 
   /** Submits, or updates one's own annotation, and goes on to the next task. */
@@ -89,26 +103,22 @@ export class LabellingSession {
     const { work } = this;
     if (!work || this.phase !== "labelling" || work.editor.readOnly) return;
     work.editor.pointerCancel();
-    await this.#drafts.save(this.work);
     this.phase = "submitting";
-    // What would be drawn now would not be in what is on its way.
+    // What would be drawn now would not be in what is on its way, and a draft that comes after it is none.
     work.editor.readOnly = true;
+    this.#drafts.hold();
+    await this.#drafts.save();
     await this.#attempt(() => (work.annotation ? this.#update(work, work.annotation) : this.#submitNew(work)));
     work.editor.readOnly = false;
+    this.#drafts.release();
   }
 
-  /** On to another task; this one goes back to the queue, its draft stays. */
-  async skip(): Promise<void> {
+  /** On to another task; this one goes to others, its draft stays. */
+  async skip(reason: SkipReason, comment = ""): Promise<void> {
     const { work } = this;
-    if (!work || this.phase !== "labelling") return;
-    await this.#drafts.save(this.work);
-    await this.#attempt(async () => {
-      // The next ones are leased first, so that the queue does not answer with this one.
-      await this.#advance();
-      this.notice = { kind: "skipped" };
-      await this.#ahead.settled();
-      if (work.lease) await this.#port.api.release(this.#project, [work.lease]).catch(() => undefined);
-    });
+    if (!work?.lease || this.phase !== "labelling") return;
+    this.phase = "skipping";
+    await Promise.all([this.#drafts.save(), this.#attempt(() => this.#skip(work, work.lease ?? {}, reason, comment))]);
   }
 
   dismiss(): void {
@@ -119,7 +129,7 @@ export class LabellingSession {
 
   async #advance(): Promise<void> {
     const next = await this.#ahead.take();
-    this.#stopWork();
+    this.#drafts.end();
     if (next) {
       await this.#show(next);
       this.#ahead.begin();
@@ -127,6 +137,17 @@ export class LabellingSession {
       this.work = null;
       this.phase = "done";
     }
+  }
+
+  /** The task on the screen is dealt with: what fails now is the way to the next one. */
+  async #goOn(notice: Notice): Promise<void> {
+    try {
+      await this.#advance();
+    } catch (error) {
+      this.work = null;
+      throw error;
+    }
+    this.notice ??= notice;
   }
 
   async #open(name: string): Promise<void> {
@@ -142,17 +163,17 @@ export class LabellingSession {
   async #openFinished(name: string): Promise<void> {
     const task = await this.#port.api.task(name);
     const own = task.annotations?.find((one) => one.annotator === this.#port.user) ?? null;
-    const shown = own ?? task.annotations?.[0];
-    const photo = await this.#ahead.photoOf(task);
-    await this.#show({ task, lease: null, ...photo, annotation: own, result: shown?.result, keptAt: shown?.updateTime });
+    const [photo, draft] = await Promise.all([this.#ahead.photoOf(task), own ? this.#port.api.draft(name) : undefined]);
+    const { result } = own ?? task.annotations?.[0] ?? {};
+    await this.#show({ task, lease: null, ...photo, annotation: own, result, draft });
   }
 
   async #show(opened: Opened): Promise<void> {
-    const { work, restored } = workOf(opened, await this.#drafts.load(opened.task), this.#clock.now());
+    const { work, restored, serverTime } = workOf(opened, await this.#drafts.load(opened.task), this.#clock.now());
     this.work = work;
     this.notice = restored ? { kind: "restored" } : opened.coarse ? { kind: "coarse" } : null;
     this.phase = "labelling";
-    this.#stopWork = this.#drafts.follow(work);
+    this.#drafts.follow(work, restored, serverTime);
   }
 
   // Leases
@@ -160,24 +181,6 @@ export class LabellingSession {
   /** Of the task on the screen and of the one after it. */
   get #leases(): Lease[] {
     return [this.work?.lease, this.#ahead.lease].filter((lease) => lease !== null && lease !== undefined);
-  }
-
-  #renewalIn(): number {
-    const now = this.#clock.now();
-    const ends = this.#leases.flatMap((lease) => (lease.expireTime ? [Date.parse(lease.expireTime)] : []));
-    return Math.max(SHORTEST_RENEWAL_MILLISECONDS, (Math.min(...ends, now + LONGEST_RENEWAL_MILLISECONDS) - now) / 2);
-  }
-
-  async #renew(): Promise<void> {
-    if (!this.#leases.length) return;
-    try {
-      const { leases, lost } = await this.#port.api.renew(this.#project, this.#leases);
-      for (const lease of leases) this.#setLease(lease);
-      await this.#lose(lost);
-      this.#isBack();
-    } catch (error) {
-      if (asProblem(error).away) this.notice = { kind: "offline" };
-    }
   }
 
   async #lose(tasks: readonly string[]): Promise<void> {
@@ -242,42 +245,42 @@ export class LabellingSession {
   async #update(work: Work, annotation: Annotation): Promise<void> {
     const [requestId, result, working] = [crypto.randomUUID(), resultOf(work), this.#clock.now() - work.startedAt];
     const revised = await this.#untilAnswered(() => this.#port.api.revise(annotation, result, working, requestId));
-    await this.#drafts.remove(work.task);
-    work.editor.doc.markSaved();
+    work.editor.readOnly = false;
     this.work = { ...work, annotation: { ...annotation, ...revised } };
+    this.#drafts.follow(this.work, null, Date.parse(revised.updateTime ?? "") || 0);
+    await this.#drafts.remove(work.task);
     this.phase = "labelling";
     this.notice = { kind: "updated" };
   }
 
   async #finish(work: Work, notice: Notice): Promise<void> {
-    work.editor.doc.markSaved();
-    this.#stopWork();
+    this.#drafts.end();
     await this.#drafts.remove(work.task);
     this.finished += 1;
-    try {
-      await this.#advance();
-    } catch (error) {
-      // The task is done: what failed is the way to the next one.
-      this.work = null;
-      throw error;
-    }
-    this.notice ??= notice;
+    await this.#goOn(notice);
   }
 
-  /** While the server is away, the same request is sent until it answers. */
-  async #untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
-    for (;;) {
-      try {
-        const answer = await ask();
-        this.#isBack();
-        return answer;
-      } catch (error) {
-        const problem = asProblem(error);
-        if (!problem.passing || this.#stopped) throw error;
-        if (problem.away) this.notice = { kind: "offline" };
-        await this.#clock.pause(Math.max(RETRY_MILLISECONDS, (problem.retryAfterSeconds ?? 0) * 1000));
-      }
+  // Skipping
+
+  async #skip(work: Work, lease: Lease, reason: SkipReason, comment: string): Promise<void> {
+    void this.#drafts.send();
+    try {
+      await this.#port.api.skip(work.task.name ?? "", lease, reason, comment);
+    } catch (error) {
+      // It is not this person's any more: there is nothing to give back.
+      if (!["LEASE_LOST", "TASK_NOT_FOUND"].includes(asProblem(error).reason)) throw error;
     }
+    this.#ahead.passed.add(work.task.name ?? "");
+    await this.#goOn({ kind: "skipped" });
+  }
+
+  async #untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
+    const answer = await untilAnswered(ask, this.#clock, (problem) => {
+      if (problem.away) this.notice = { kind: "offline" };
+      return !this.#stopped;
+    });
+    this.#isBack();
+    return answer;
   }
 
   async #attempt(act: () => Promise<void>): Promise<void> {

@@ -1,7 +1,7 @@
 /** One task on the screen, and how it comes there: regions, photo, and the newest unsubmitted work. */
 
 import { Doc, Editor, fromResult, toResult, type WireRegion, type WireResult } from "../../engine";
-import type { Annotation, Lease, Task } from "../api";
+import type { Annotation, Draft as ServerDraft, Lease, Task } from "../api";
 import type { Draft } from "../drafts/drafts";
 
 export interface Work {
@@ -16,7 +16,7 @@ export interface Work {
   readonly startedAt: number;
 }
 
-/** What the server has of a task: an annotation, a draft that it kept, or nothing. */
+/** What the server has of a task. */
 export interface Opened {
   readonly task: Task;
   readonly photo: HTMLImageElement;
@@ -24,23 +24,40 @@ export interface Opened {
   readonly coarse: boolean;
   readonly lease: Lease | null;
   readonly annotation: Annotation | null;
+  /** What was submitted: by the caller, or by whom it is shown. */
   readonly result: WireResult | undefined;
-  /** When the server got the result. */
-  readonly keptAt: string | undefined;
+  /** What the caller has not submitted. */
+  readonly draft: ServerDraft | undefined;
 }
 
-export function workOf(opened: Opened, draft: Draft | undefined, now: number): { work: Work; restored: boolean } {
-  const { result, keptAt, coarse: _, ...rest } = opened;
-  const { regions, foreign } = fromResult(result);
+/** Where unsubmitted work came from. */
+export type Restored = "browser" | "server";
+
+export interface Begun {
+  readonly work: Work;
+  readonly restored: Restored | null;
+  /** When the server had the newest that it has; milliseconds since 1970. */
+  readonly serverTime: number;
+}
+
+/** With the newer of the browser's and the server's unsubmitted work, as a step that can be undone. */
+export function workOf(opened: Opened, local: Draft | undefined, now: number): Begun {
+  const { result, draft, coarse: _, ...rest } = opened;
+  const submitted = fromResult(result);
   const readOnly = !opened.lease && !opened.annotation;
-  const editor = new Editor({ image: sizeOf(opened.task), doc: new Doc(regions), readOnly });
-  const newer = !readOnly && draft !== undefined && draft.savedAt > (keptAt ? Date.parse(keptAt) : 0);
-  if (newer) editor.doc.replace(fromResult(draft.result).regions);
-  const restored = newer || (opened.lease !== null && regions.length > 0);
-  return { work: { ...rest, editor, foreign, startedAt: now }, restored };
+  const editor = new Editor({ image: sizeOf(opened.task), doc: new Doc(submitted.regions), readOnly });
+  const serverTime = timeOf((draft ?? opened.annotation)?.updateTime);
+  const begun = { ...rest, editor, foreign: submitted.foreign, startedAt: now };
+  const newest = !readOnly && local && local.savedAt > serverTime ? local.result : draft?.result;
+  if (readOnly || !newest) return { work: begun, restored: null, serverTime };
+  const { regions, foreign } = fromResult(newest);
+  editor.doc.replace(regions);
+  return { work: { ...begun, foreign }, restored: newest === draft?.result ? "server" : "browser", serverTime };
 }
 
 export const resultOf = (work: Work): WireResult => toResult(work.editor.doc.regions, work.foreign, work.editor.image);
+
+const timeOf = (time: string | undefined): number => (time ? Date.parse(time) : 0);
 
 function sizeOf(task: Task): { width: number; height: number } {
   const { width = 1, height = 1 } = task.assets?.[0] ?? {};

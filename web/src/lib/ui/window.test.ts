@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { windowOf } from "./window";
+import { movedBy, windowOf } from "./window";
 
 test("every row in sight is in the window, and the window is small", () => {
   const sights = fc.record({
@@ -19,4 +19,13 @@ test("every row in sight is in the window, and the window is small", () => {
       if (seen < sight.count) expect(first <= seen && seen < end).toBe(true);
     }),
   );
+});
+
+test("what is in sight stays there when rows come and go above it", () => {
+  const moved = (before: string, after: string, place: number): number => movedBy([...before], [...after], String, place);
+  expect(moved("abcdef", "xyabcdef", 2)).toBe(2);
+  expect(moved("abcdef", "cdef", 2)).toBe(-2);
+  expect(moved("abcdef", "xabde", 2)).toBe(0);
+  expect(moved("abcdef", "xyabdef", 2)).toBe(1);
+  expect(moved("abc", "xyz", 1)).toBe(0);
 });

@@ -110,3 +110,30 @@ class Bench:
 
     async def submit(self) -> None:
         await self.page.get_by_role("button", name=self._words.submit).click()
+
+    async def boxes(self) -> list[Box]:
+        """As the SVG has them, after what was done is drawn; in the order in which they were made."""
+        found = await self.page.evaluate(_RECTANGLES)
+        return [Box(*sides) for sides in found]
+
+    async def expect_boxes(self, *wanted: Box, tolerance: float = 0.6) -> None:
+        """Tolerance in image pixels: a mouse has whole ones of the screen."""
+        found = await self.boxes()
+        off = [one.differs_from(other) for one, other in zip(found, wanted, strict=False)]
+        assert len(found) == len(wanted), (found, wanted)
+        assert max(off, default=0) < tolerance, (found, wanted)
+
+    async def draw_somewhere(self) -> None:
+        """A box, no matter where."""
+        found = await self._image.bounding_box()
+        assert found is not None
+        x, y = found["x"] + found["width"] / 4, found["y"] + found["height"] / 4
+        await self.drag((x, y), (x + found["width"] / 3, y + found["height"] / 3))
+
+
+_RECTANGLES = """async () => {
+  await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+  const shapes = document.querySelector('[role="application"] > svg');
+  const sides = ["x", "y", "width", "height"];
+  return [...shapes.querySelectorAll("rect")].map((rect) => sides.map((side) => Number(rect.getAttribute(side))));
+}"""

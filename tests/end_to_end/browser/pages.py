@@ -10,24 +10,18 @@ from playwright.async_api import Locator, Page, expect
 from tests.end_to_end.browser.words import Words
 
 
-class SignIn:
-    """Sign-up and log-in: one form, two addresses."""
+class SignUp:
+    """The form of a new account."""
 
     def __init__(self, page: Page, words: Words) -> None:
         self.page, self._words = page, words
 
-    async def sign_up(self, login: str, password: str, display_name: str = "") -> None:
-        await self._fill(login, password)
-        if display_name:
-            await self.page.get_by_label(self._words.display_name).fill(display_name)
+    async def sign_up(self) -> None:
         await self.page.get_by_role("button", name=self._words.sign_up).click()
 
-    async def log_in(self, login: str, password: str) -> None:
-        await self._fill(login, password)
-        await self.page.get_by_role("button", name=self._words.log_in).click()
-
-    async def _fill(self, login: str, password: str) -> None:
+    async def fill(self, login: str, password: str, display_name: str) -> None:
         await self.page.get_by_label(self._words.login).fill(login)
+        await self.page.get_by_label(self._words.display_name).fill(display_name)
         await self.page.get_by_label(self._words.password).fill(password)
 
 
@@ -49,6 +43,9 @@ class Wizard:
     def upload(self, path: str) -> Locator:
         """The line of one file."""
         return self.page.get_by_role("listitem").filter(has_text=path)
+
+    async def clear_uploads(self) -> None:
+        await self.page.get_by_role("button", name=self._words.clear_uploads).click()
 
     async def remove_label(self, label: str) -> None:
         await self.page.get_by_role("button", name=self._words.remove.format(label)).click()

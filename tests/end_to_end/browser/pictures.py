@@ -54,6 +54,7 @@ def _write(path: Path, data: bytes) -> None:
 
 # Fonts are there, photos are decoded, and two frames were drawn since.
 _SETTLED = """async () => {
+  scrollTo(0, 0);
   await document.fonts.ready;
   await Promise.all([...document.images].map((image) => image.decode().catch(() => undefined)));
   await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));

@@ -14,7 +14,7 @@ from annostream_embedded.stack import Stack
 from tests.end_to_end.browser.chromium import context_of, origins_of
 from tests.end_to_end.browser.pictures import Pictures
 from tests.end_to_end.browser.walking import Walk, assert_exported
-from tests.end_to_end.browser.words import KO
+from tests.end_to_end.browser.words import EN, KO
 from tests.photos import HOSTILE, SAMPLES
 
 
@@ -39,10 +39,22 @@ async def test_what_the_mouse_draws_is_what_the_export_has(
     untouched: Stack, chromium: Browser, cats: Path, tmp_path: Path
 ) -> None:
     async with context_of(chromium, origins_of(untouched)) as (context, _):
-        walk = Walk(await context.new_page(), KO, Pictures("walk-ko", "ko"))
+        walk = Walk(await context.new_page(), KO, Pictures("walk-ko", "ko"), ("순이", "유미", "렝가"))
         await walk.sign_up(untouched.endpoints["http"], "yumi", "유미 엄마")
         picked = [SAMPLES / "coffee.jpg", SAMPLES / "chelsea_face.jpg"]
         await walk.import_photos("우리집 고양이", cats, picked, broken="truncated.jpg")
+        await walk.set_up_labels()
+        await walk.label_all()
+        folder = await walk.export(tmp_path)
+    assert_exported(folder, walk.drawn)
+
+
+@pytest.mark.thorough
+async def test_the_walk_in_english(untouched: Stack, chromium: Browser, cats: Path, tmp_path: Path) -> None:
+    async with context_of(chromium, origins_of(untouched), locale=EN.locale) as (context, _):
+        walk = Walk(await context.new_page(), EN, Pictures("walk-en", "en"), ("Suni", "Yumi", "Renga"))
+        await walk.sign_up(untouched.endpoints["http"], "yumi", "Yumi's mother")
+        await walk.import_photos("Our cats", cats, [SAMPLES / "coffee.jpg"], broken="truncated.jpg")
         await walk.set_up_labels()
         await walk.label_all()
         folder = await walk.export(tmp_path)

@@ -12,11 +12,10 @@ from playwright.async_api import Page, expect
 from pycocotools.coco import COCO
 
 from tests.end_to_end.browser.bench import Bench, Box, Photo, Stroke
-from tests.end_to_end.browser.pages import SignIn, TaskTable, Wizard, drop
+from tests.end_to_end.browser.pages import SignUp, TaskTable, Wizard, drop
 from tests.end_to_end.browser.pictures import Pictures
 from tests.end_to_end.browser.words import Words
 
-LABELS = ("순이", "유미", "렝가")
 PASSWORD = "고양이 세 마리"
 # Parts of a photo's width and height, a box of each label: the eyes and the nose, where there are some.
 PLACES: dict[str, tuple[Stroke, Stroke, Stroke]] = {
@@ -40,8 +39,8 @@ class Drawn:
 class Walk:
     """One person's way through the pages."""
 
-    def __init__(self, page: Page, words: Words, pictures: Pictures) -> None:
-        self.page, self.words, self.pictures = page, words, pictures
+    def __init__(self, page: Page, words: Words, pictures: Pictures, labels: Sequence[str]) -> None:
+        self.page, self.words, self.pictures, self.labels = page, words, pictures, labels
         self.drawn = Drawn()
         self.sizes: dict[str, tuple[int, int]] = {}
 
@@ -49,8 +48,10 @@ class Walk:
         """As the first person here."""
         await self.page.goto(address)
         await expect(self.page.get_by_text(self.words.first_account)).to_be_visible()
+        form = SignUp(self.page, self.words)
+        await form.fill(login, PASSWORD, display_name)
         await self.pictures.take(self.page, "1-sign-up", tutorial=True)
-        await SignIn(self.page, self.words).sign_up(login, PASSWORD, display_name)
+        await form.sign_up()
         await expect(self.page.get_by_role("heading", name=self.words.no_projects)).to_be_visible()
         await self.pictures.take(self.page, "2-no-projects")
 
@@ -70,6 +71,7 @@ class Walk:
         for path in self.sizes:
             await expect(wizard.upload(path)).to_contain_text(self.words.uploaded, timeout=30_000)
         await self.pictures.take(self.page, "3-import", tutorial=True)
+        await wizard.clear_uploads()
 
     async def set_up_labels(self, defaults: Sequence[str] = ("Airplane", "Car")) -> None:
         """The template for boxes; its labels go, ours come."""
@@ -79,7 +81,7 @@ class Walk:
         await expect(self.page.get_by_role("heading", name=self.words.boxes)).to_be_visible()
         for label in defaults:
             await wizard.remove_label(label)
-        await wizard.add_labels(LABELS)
+        await wizard.add_labels(self.labels)
         await self.pictures.take(self.page, "4-labels", tutorial=True)
         await wizard.save()
         table = TaskTable(self.page, self.words)
@@ -107,14 +109,14 @@ class Walk:
         boxes = [await bench.draw(photo, *first)]
         if turn == 0:
             boxes = [await self._resize_and_move(bench, photo, boxes[0])]
-        await bench.choose(LABELS[1])
+        await bench.choose(self.labels[1])
         boxes.append(await bench.draw(photo, *second))
         await bench.press_label("3")
         boxes.append(await bench.draw(photo, *third))
         if turn == 0:
             await self._undo_and_redo(bench)
-        await bench.expect_regions(len(LABELS))
-        self.drawn.boxes[path] = list(zip(LABELS, boxes, strict=True))
+        await bench.expect_regions(len(self.labels))
+        self.drawn.boxes[path] = list(zip(self.labels, boxes, strict=True))
         if path.endswith("/chelsea.jpg"):
             await self.pictures.take(self.page, "6-labelling", tutorial=True)
 
@@ -130,11 +132,11 @@ class Walk:
 
     async def _undo_and_redo(self, bench: Bench) -> None:
         await self.page.keyboard.press("Control+z")
-        await bench.expect_regions(len(LABELS) - 1)
+        await bench.expect_regions(len(self.labels) - 1)
         await self.page.keyboard.press("Control+Shift+Z")
-        await bench.expect_regions(len(LABELS))
+        await bench.expect_regions(len(self.labels))
         await self.page.get_by_role("button", name=self.words.undo).click()
-        await bench.expect_regions(len(LABELS) - 1)
+        await bench.expect_regions(len(self.labels) - 1)
         await self.page.get_by_role("button", name=self.words.redo).click()
 
     async def _submit(self, bench: Bench, *, by_keyboard: bool) -> None:
@@ -164,7 +166,7 @@ def assert_exported(folder: Path, drawn: Drawn) -> None:
     """As pycocotools reads it: the categories are our labels, and each box is where the mouse drew it."""
     coco = COCO(str(next(folder.glob("annotations/*.json"))))
     names = {one["id"]: one["name"] for one in coco.loadCats(coco.getCatIds())}
-    assert set(names.values()) == set(LABELS)
+    assert set(names.values()) == {label for boxes in drawn.boxes.values() for label, _ in boxes}
     images = {one["file_name"]: one for one in coco.loadImgs(coco.getImgIds())}
     assert set(images) == set(drawn.boxes)
     for path, boxes in drawn.boxes.items():

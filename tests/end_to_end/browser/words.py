@@ -25,6 +25,7 @@ class Words:
     drop: str
     truncated: str
     uploaded: str
+    clear_uploads: str
     vision: str
     boxes: str
     remove: str
@@ -64,6 +65,7 @@ KO = Words(
     drop="사진이나 폴더를 여기에 끌어다 놓으세요",
     truncated="사진이 중간에 끊겨 있습니다.",
     uploaded="올림",
+    clear_uploads="목록 비우기",
     vision="컴퓨터 비전",
     boxes="경계 상자로 객체 검출",
     remove="{} 제거",
@@ -103,6 +105,7 @@ EN = Words(
     drop="Drop photos or folders here",
     truncated="The photo ends",
     uploaded="Uploaded",
+    clear_uploads="Clear the list",
     vision="Computer vision",
     boxes="Object detection with bounding boxes",
     remove="Remove {}",

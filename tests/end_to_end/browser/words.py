@@ -11,7 +11,6 @@ class Words:
 
     locale: str
     sign_up: str
-    log_in: str
     login: str
     display_name: str
     password: str
@@ -31,11 +30,8 @@ class Words:
     remove: str
     add_labels: str
     add: str
-    tasks: str
     label_all: str
     export: str
-    search: str
-    labels: str
     regions: str
     undo: str
     redo: str
@@ -51,7 +47,6 @@ class Words:
 KO = Words(
     locale="ko-KR",
     sign_up="가입하기",
-    log_in="로그인",
     login="아이디",
     display_name="다른 사람에게 보이는 이름",
     password="비밀번호",
@@ -71,11 +66,8 @@ KO = Words(
     remove="{} 제거",
     add_labels="라벨 추가",
     add="추가",
-    tasks="작업",
     label_all="모두 라벨링",
     export="내보내기",
-    search="파일 이름으로 찾기",
-    labels="라벨",
     regions="영역",
     undo="실행 취소",
     redo="다시 실행",
@@ -91,7 +83,6 @@ KO = Words(
 EN = Words(
     locale="en-GB",
     sign_up="Sign up",
-    log_in="Log in",
     login="User name",
     display_name="Name that others see",
     password="Password",
@@ -111,11 +102,8 @@ EN = Words(
     remove="Remove {}",
     add_labels="Add labels",
     add="Add",
-    tasks="Tasks",
     label_all="Label all",
     export="Export",
-    search="Search by file name",
-    labels="Labels",
     regions="Regions",
     undo="Undo",
     redo="Redo",

@@ -25,24 +25,20 @@ def untouched(tmp_path: Path) -> Iterator[Stack]:
         yield running
 
 
-@pytest.fixture
-def cats(tmp_path: Path) -> Path:
+def cats(folder: Path) -> Path:
     """A folder as a person has it: photos, one of them turned by its camera, and one that broke off."""
-    folder = tmp_path / "고양이"
     folder.mkdir()
     for photo in (SAMPLES / "chelsea.jpg", SAMPLES / "chelsea_turned.jpg", HOSTILE / "truncated.jpg"):
         shutil.copy(photo, folder)
     return folder
 
 
-async def test_what_the_mouse_draws_is_what_the_export_has(
-    untouched: Stack, chromium: Browser, cats: Path, tmp_path: Path
-) -> None:
+async def test_what_the_mouse_draws_is_what_the_export_has(untouched: Stack, chromium: Browser, tmp_path: Path) -> None:
     async with context_of(chromium, origins_of(untouched)) as (context, _):
         walk = Walk(await context.new_page(), KO, Pictures("walk-ko", "ko"), ("순이", "유미", "렝가"))
         await walk.sign_up(untouched.endpoints["http"], "yumi", "유미 엄마")
         picked = [SAMPLES / "coffee.jpg", SAMPLES / "chelsea_face.jpg"]
-        await walk.import_photos("우리집 고양이", cats, picked, broken="truncated.jpg")
+        await walk.import_photos("우리집 고양이", cats(tmp_path / "고양이"), picked, broken="truncated.jpg")
         await walk.set_up_labels()
         await walk.label_all()
         folder = await walk.export(tmp_path)
@@ -50,11 +46,11 @@ async def test_what_the_mouse_draws_is_what_the_export_has(
 
 
 @pytest.mark.thorough
-async def test_the_walk_in_english(untouched: Stack, chromium: Browser, cats: Path, tmp_path: Path) -> None:
+async def test_the_walk_in_english(untouched: Stack, chromium: Browser, tmp_path: Path) -> None:
     async with context_of(chromium, origins_of(untouched), locale=EN.locale) as (context, _):
         walk = Walk(await context.new_page(), EN, Pictures("walk-en", "en"), ("Suni", "Yumi", "Renga"))
         await walk.sign_up(untouched.endpoints["http"], "yumi", "Yumi's mother")
-        await walk.import_photos("Our cats", cats, [SAMPLES / "coffee.jpg"], broken="truncated.jpg")
+        await walk.import_photos("Our cats", cats(tmp_path / "cats"), [SAMPLES / "coffee.jpg"], broken="truncated.jpg")
         await walk.set_up_labels()
         await walk.label_all()
         folder = await walk.export(tmp_path)

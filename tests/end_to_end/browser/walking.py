@@ -24,6 +24,8 @@ PLACES: dict[str, tuple[Stroke, Stroke, Stroke]] = {
     "chelsea_face.jpg": (((0.05, 0.06), (0.52, 0.44)), ((0.98, 0.52), (0.62, 0.11)), ((0.23, 0.97), (0.61, 0.57))),
 }
 ELSEWHERE = (((0.12, 0.12), (0.42, 0.50)), ((0.90, 0.16), (0.55, 0.45)), ((0.30, 0.95), (0.70, 0.62)))
+# The queue gives photos in any order.
+CHANGED = "coffee.jpg"
 # Two boxes differ by less than this part of a pixel of the screen: a mouse has no finer ones.
 TOLERANCE_SCREEN_PIXELS = 0.5
 
@@ -94,31 +96,36 @@ class Walk:
         bench, path = Bench(self.page, self.words), ""
         for turn in range(len(self.sizes)):
             path = await bench.opened(other_than=path)
-            await self._draw(bench, path, turn)
+            await self._draw(bench, path)
             await self._submit(bench, by_keyboard=turn % 2 == 1)
         await expect(self.page.get_by_role("heading", name=self.words.nothing_left)).to_be_visible(timeout=20_000)
         await self.pictures.take(self.page, "7-nothing-left")
         await self.page.get_by_role("link", name=self.words.back).click()
 
-    async def _draw(self, bench: Bench, path: str, turn: int) -> None:
-        """One box of each label, none where another photo has one."""
+    async def _draw(self, bench: Bench, path: str) -> None:
+        """One box of each label; on one photo they are changed, undone and drawn again too."""
         photo = await bench.photo(*self.sizes[path])
-        self.drawn.scales[path] = photo.scale
-        first, second, third = PLACES.get(path.rpartition("/")[2], ELSEWHERE)
-        await bench.press_label("1")
-        boxes = [await bench.draw(photo, *first)]
-        if turn == 0:
-            boxes = [await self._resize_and_move(bench, photo, boxes[0])]
-        await bench.choose(self.labels[1])
-        boxes.append(await bench.draw(photo, *second))
-        await bench.press_label("3")
-        boxes.append(await bench.draw(photo, *third))
-        if turn == 0:
+        boxes = await self._draw_boxes(bench, photo, path)
+        if path == CHANGED:
             await self._undo_and_redo(bench)
         await bench.expect_regions(len(self.labels))
+        self.drawn.scales[path] = photo.scale
         self.drawn.boxes[path] = list(zip(self.labels, boxes, strict=True))
         if path.endswith("/chelsea.jpg"):
+            await expect(self.page.get_by_role("status").filter(has_text=self.words.submitted)).to_be_hidden()
             await self.pictures.take(self.page, "6-labelling", tutorial=True)
+
+    async def _draw_boxes(self, bench: Bench, photo: Photo, path: str) -> list[Box]:
+        """Labels are chosen by key, by mouse, by key."""
+        first, second, third = PLACES.get(path.rpartition("/")[2], ELSEWHERE)
+        await bench.press_label("1")
+        one = await bench.draw(photo, *first)
+        if path == CHANGED:
+            one = await self._resize_and_move(bench, photo, one)
+        await bench.choose(self.labels[1])
+        two = await bench.draw(photo, *second)
+        await bench.press_label("3")
+        return [one, two, await bench.draw(photo, *third)]
 
     async def _resize_and_move(self, bench: Bench, photo: Photo, box: Box) -> Box:
         """Its lower right corner is pulled, then it is taken by its left side."""

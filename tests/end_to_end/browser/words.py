@@ -36,6 +36,7 @@ class Words:
     undo: str
     redo: str
     submit: str
+    submitted: str
     update: str
     nothing_left: str
     back: str
@@ -72,6 +73,7 @@ KO = Words(
     undo="실행 취소",
     redo="다시 실행",
     submit="제출",
+    submitted="제출했습니다.",
     update="수정",
     nothing_left="라벨링할 작업이 없습니다",
     back="작업 목록으로",
@@ -108,6 +110,7 @@ EN = Words(
     undo="Undo",
     redo="Redo",
     submit="Submit",
+    submitted="Submitted.",
     update="Update",
     nothing_left="Nothing left to label",
     back="Back to the tasks",

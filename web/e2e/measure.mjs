@@ -1,9 +1,11 @@
 // What a box costs: `node measure.mjs ADDRESS` against `npm run preview`. A 4000 × 3000 photo with 0, 500 and 4,999 boxes.
-import { openBrowser } from "./browser.mjs";
+import { chromium } from "playwright-core";
+import { launchOptions } from "./chromium.mjs";
 
 const [address = "http://127.0.0.1:4173"] = process.argv.slice(2);
 const ROUNDS = 15;
-const browser = await openBrowser();
+const { env, ...options } = await launchOptions();
+const browser = await chromium.launch({ ...options, env: { ...process.env, ...env } });
 const page = await (await browser.newContext({ viewport: { width: 1280, height: 720 } })).newPage();
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 const p95 = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length * 0.95)];

@@ -1,0 +1,125 @@
+"""axe-core finds nothing on any page, in light and in dark, in Korean and in English."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from annostream.annotate.v1 import project_pb2
+from annostream_embedded.stack import Stack
+from tests.end_to_end.browser.chromium import ROOT, context_of, origins_of
+from tests.end_to_end.browser.pages import Wizard
+from tests.end_to_end.browser.people import Invite, Person
+from tests.end_to_end.browser.pictures import Pictures
+from tests.end_to_end.browser.words import EN, KO, Words
+from tests.end_to_end.world import World
+from tests.photos import sample_photos
+
+pytestmark = pytest.mark.thorough
+
+_AXE = ROOT / "web" / "e2e" / "node_modules" / "axe-core" / "axe.min.js"
+Appearance = tuple[Words, Literal["light", "dark"]]
+LOOKS: list[Appearance] = [(KO, "light"), (KO, "dark"), (EN, "light"), (EN, "dark")]
+
+
+class Look:
+    """A page is looked at by axe-core, and kept as a picture. `found`: page and what axe says."""
+
+    def __init__(self, words: Words, scheme: str) -> None:
+        self.found: list[str] = []
+        self._pictures = Pictures(f"pages-{words.locale[:2]}-{scheme}", words.locale[:2])
+        self._axe = _AXE.read_text()
+
+    async def at(self, page: Page, name: str) -> None:
+        await self._pictures.take(page, name)
+        # As a debugger would put it in, so that the page's policy does not stop it.
+        answer = await page.evaluate(f"(() => {{ {self._axe}; return axe.run(); }})()")
+        for violation in answer["violations"]:
+            places = " | ".join(" ".join(map(str, node["target"])) for node in violation["nodes"][:4])
+            self.found.append(f"{name}: {violation['impact']}: {violation['id']}: {places}")
+
+
+@pytest.fixture(params=LOOKS, ids=[f"{words.locale}-{scheme}" for words, scheme in LOOKS])
+def appearance(request: pytest.FixtureRequest) -> Appearance:
+    chosen: Appearance = request.param
+    return chosen
+
+
+async def test_axe_finds_nothing_on_any_page(
+    stack: Stack, chromium: Browser, invite: Invite, world: World, appearance: Appearance
+) -> None:
+    words, scheme = appearance
+    look = Look(words, scheme)
+    await _look_at_open_pages(look, stack, chromium, appearance)
+    project = await _project(world)
+    person = await invite("owner", words=words, colour_scheme=scheme)
+    await _look_at_projects(look, person)
+    await _look_at_project(look, person, project)
+    await _look_at_labelling(look, person, project)
+    assert not look.found, "\n".join(look.found)
+
+
+async def _project(world: World) -> project_pb2.Project:
+    project = await world.project("우리집 고양이")
+    photos = [path for path in sample_photos() if path.suffix in {".jpg", ".webp"}][:6]
+    for path in photos:
+        await world.upload(project.name, path.name, path.read_bytes())
+    await world.wait_for_tasks(project.name, len(photos))
+    return project
+
+
+async def _look_at_open_pages(look: Look, stack: Stack, chromium: Browser, appearance: Appearance) -> None:
+    """Those of nobody in particular."""
+    words, scheme = appearance
+    origins = origins_of(stack)
+    async with context_of(chromium, origins, locale=words.locale, colour_scheme=scheme) as (context, _):
+        page = await context.new_page()
+        for path in ("login", "signup", "no-such-page"):
+            await page.goto(f"{stack.endpoints['http']}/{path}")
+            await expect(page.get_by_role("heading").or_(page.get_by_role("status")).first).to_be_visible()
+            await look.at(page, f"1-{path}")
+
+
+async def _look_at_projects(look: Look, person: Person) -> None:
+    page, wizard = person.page, Wizard(person.page, person.words)
+    await page.goto(f"{person.address}/projects")
+    await expect(page.get_by_role("link", name="우리집 고양이").first).to_be_visible()
+    await look.at(page, "2-projects")
+    await page.get_by_role("link", name=person.words.create_project).click()
+    await wizard.name("우리집 고양이")
+    await look.at(page, "3-name")
+    await wizard.next()
+    await look.at(page, "3-import")
+    await wizard.next()
+    await expect(page.get_by_role("heading", name=person.words.boxes)).to_be_visible()
+    await look.at(page, "4-labels")
+
+
+async def _look_at_project(look: Look, person: Person, project: project_pb2.Project) -> None:
+    page = person.page
+    await person.open(project.name)
+    await person.table.expect_photos(["chelsea.jpg"])
+    await page.get_by_role("checkbox").nth(1).check()
+    await look.at(page, "5-tasks")
+    await person.open(project.name, "setup")
+    await expect(page.get_by_role("heading", name=person.words.boxes)).to_be_visible()
+    await look.at(page, "5-setup")
+    await person.open(project.name, "exports")
+    await page.get_by_role("button", name=person.words.export).click()
+    await expect(page.get_by_role("button", name=person.words.download)).to_be_visible(timeout=30_000)
+    await look.at(page, "8-exports")
+
+
+async def _look_at_labelling(look: Look, person: Person, project: project_pb2.Project) -> None:
+    page = person.page
+    await person.open(project.name, "label")
+    await person.bench.opened()
+    await look.at(page, "6-nothing-drawn")
+    await person.bench.draw_somewhere()
+    await person.bench.expect_regions(1)
+    await look.at(page, "6-selected")
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    await look.at(page, "7-keys")

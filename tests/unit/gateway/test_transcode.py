@@ -186,7 +186,7 @@ def test_a_call_with_a_body_takes_no_parameters_and_one_without_takes_no_body() 
 
 def test_answers_show_defaults_and_write_large_integers_as_text() -> None:
     answer = annotate_service_pb2.LeaseTasksResponse()
-    assert orjson.loads(answer_json(answer)) == {"tasks": []}
+    assert orjson.loads(answer_json(answer)) == {"tasks": [], "skippedLeft": False}
     region = annotation_pb2.Region(box=annotation_pb2.Box(x=1))
     shown = orjson.loads(answer_json(region))
     assert shown["box"] == {"x": 1.0, "y": 0.0, "width": 0.0, "height": 0.0}

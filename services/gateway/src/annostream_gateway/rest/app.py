@@ -57,7 +57,7 @@ class Rest:
         listed = read_routes(known)
         backends = self._backends()
         served = [route for route in listed if route.service in backends]
-        _check_openness(served, backends)
+        check_rules(served, backends)
         version = importlib.metadata.version("annostream-gateway")
         document = openapi.document(known, served, version=version, security=self.security)
         api = Api(RouteTable(listed), backends, self.authenticator, self.settings, self.stopping)
@@ -102,8 +102,14 @@ class Rest:
             await channel.close(None)
 
 
-def _check_openness(served: Sequence[Route], backends: Mapping[str, Backend]) -> None:
-    """What the protos promise, and the document shows, is what is done."""
+def check_rules(served: Sequence[Route], backends: Mapping[str, Backend]) -> None:
+    """Who may call is said of each, and what the protos promise of it, and the document shows, is what is done.
+
+    Raises ValueError.
+    """
     for route in served:
-        if backends[route.service].is_open(route) != reasons.is_open(route.comment):
+        backend = backends[route.service]
+        if not backend.has_rule(route):
+            raise ValueError(f"{route.rpc}: who may call it is said nowhere, or twice")
+        if backend.is_open(route) != reasons.is_open(route.comment):
             raise ValueError(f"{route.rpc}: its proto and its service differ on whether it is open to all")

@@ -118,7 +118,9 @@ async def test_the_whole_application_serves_its_document_docs_and_health() -> No
         for path in re.findall(r'(?:src|href)="([^"]+)"', page.text):
             assert path.startswith("/api/")
             assert (await client.get(path)).status_code == 200
-        assert (await client.get("/api/v1/nothing")).headers["content-type"] == "application/problem+json"
+        for path in ("/api", "/api/v1/nothing", "/api/v1/projects/a%0Ab"):
+            assert (await client.get(path)).headers["content-type"] == "application/problem+json"
+        assert (await client.get("/a%0Ab")).headers["content-security-policy"]
     await rest.close()
 
 

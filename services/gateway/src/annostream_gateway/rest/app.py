@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 import grpc
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from annostream_gateway.rest import contract, docs, openapi, reasons
 from annostream_gateway.rest.api import Api
@@ -64,15 +65,8 @@ class Rest:
         files = read_folder(importlib.resources.files("annostream_gateway") / "static")
         page = WebApp(files, security_headers(self.settings.browser_s3_origin))
         health = Health(self._channels, self.readiness)
-        return Starlette(
-            routes=[
-                *health.routes(),
-                *docs.routes(document),
-                *self.routes,
-                Mount("/api", app=api),
-                Mount("/", app=page),
-            ]
-        )
+        others = _Others(api, page)
+        return Starlette(routes=[*health.routes(), *docs.routes(document), *self.routes, others])
 
     def _connect(self) -> dict[str, grpc.aio.Channel]:
         addresses = {
@@ -100,6 +94,21 @@ class Rest:
         """Ends the calls that still run."""
         for channel in self._channels.values():
             await channel.close(None)
+
+
+@dataclass
+class _Others(BaseRoute):
+    """What no route before it has. A mount would leave paths with line breaks to Starlette, whose 404 is plain text."""
+
+    api: ASGIApp
+    page: ASGIApp
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return (Match.FULL if scope["type"] == "http" else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_api = scope["path"] == "/api" or scope["path"].startswith("/api/")
+        await (self.api if is_api else self.page)(scope, receive, send)
 
 
 def check_rules(served: Sequence[Route], backends: Mapping[str, Backend]) -> None:

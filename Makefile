@@ -10,6 +10,9 @@ EDITABLE := $(foreach d,$(DISTRIBUTIONS),-e ./$(d))
 # Compare the contract with the last release when there is one, else with the branch that everyone builds on.
 AGAINST ?= $(shell git describe --tags --abbrev=0 2>/dev/null || echo main)
 
+# Two processes of tests; tests that share servers stay in one of them. ARGS="-n 0" runs all in one.
+SIDE_BY_SIDE := -n 2 --dist loadgroup
+
 WEB_OUT := services/gateway/src/annostream_gateway/static
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -path web/e2e -prune -o -type f -print)
 
@@ -47,7 +50,7 @@ demo: $(READY) ## the whole job headless: project, photos, boxes, export; checks
 	@$(BIN)/python samples/demo.py
 
 test: $(READY) ## unit, contract, component and end-to-end tests, one kill of each process
-	@$(BIN)/pytest -m "not thorough" $(ARGS)
+	@$(BIN)/pytest $(SIDE_BY_SIDE) -m "not thorough" $(ARGS)
 
 test-all: $(READY) ## what make test leaves out: more seeds, stalls, the demo, other people's tools as oracles
 	@$(BIN)/pytest -m thorough $(ARGS)

@@ -93,5 +93,5 @@ lock: | $(UV) ## resolve again and write requirements.lock
 	@$(UV) lock --quiet
 	@$(UV) export --quiet --frozen --all-groups --all-packages --no-emit-workspace --no-header -o requirements.lock
 
-bench: $(READY) ## measure side by side and write benchmarks/report.md
+bench: $(READY) $(WEB_OUT)/index.html ## measure side by side and write benchmarks/report.md
 	@$(BIN)/python -m benchmarks.run $(ARGS)

@@ -40,6 +40,8 @@ class Sizes:
     labels_per_second: float = 100.0
     offered_seconds: float = 8.0
     pages: int = 150
+    screens: int = 5
+    strokes: int = 15
     exported_tasks: tuple[int, ...] = (10_000, 30_000)
     volumes_bytes: tuple[int, ...] = (500_000_000, 1_500_000_000)
     idle_seconds: float = 10.0
@@ -59,6 +61,8 @@ QUICK = Sizes(
     level_seconds=1.5,
     offered_seconds=1.0,
     pages=10,
+    screens=2,
+    strokes=3,
     exported_tasks=(500,),
     volumes_bytes=(10_000_000, 30_000_000),
     idle_seconds=1.0,

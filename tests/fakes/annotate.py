@@ -6,11 +6,15 @@ import hashlib
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from annostream_annotate.domain.annotation import AnnotationRevised, AnnotationSubmitted
 from annostream_annotate.domain.lease import LeasesChanged, TaskLeased
+from annostream_annotate.domain.listing import Place, Wanted, key_of
+from annostream_annotate.domain.path import words
 from annostream_annotate.domain.project import Project, ProjectChanged, ProjectCreated
 from annostream_annotate.domain.queue import Cursor, Waiting
+from annostream_annotate.domain.skip import TaskSkipped
 from annostream_annotate.domain.task import (
     Annotation,
     AssetFact,
@@ -91,19 +95,6 @@ class MemoryTasks:
         found = self.rows.get(task)
         return found if found and found.project == project and found.create_time else None
 
-    async def listed(
-        self, project: str, *, state: TaskState | None, after: Page | None, limit: int
-    ) -> AsyncGenerator[Task, None]:
-        rows = [
-            (task.create_time, task.id, task)
-            for task in self.rows.values()
-            if task.project == project and task.create_time and state in (None, task.state)
-        ]
-        newest = sorted(rows, key=lambda row: row[:2], reverse=True)
-        found = [task for time, key, task in newest if after is None or (time, key) < after]
-        for task in found[:limit]:
-            yield replace(task, answers=())
-
     async def save(self, fact: TaskFact) -> bool:
         task = fact.task
         stored = self.rows[task.id]
@@ -112,10 +103,13 @@ class MemoryTasks:
         match fact:
             case TaskLeased() | LeasesChanged():
                 stored = replace(stored, slots=task.slots, token=task.token)
+            case TaskSkipped():
+                stored = replace(
+                    stored, slots=task.slots, skips=task.skips, revision=task.revision, update_time=task.update_time
+                )
             case AnnotationSubmitted(answer=answer) | AnnotationRevised(answer=answer):
                 answers = (*stored.answers, *([answer] if answer.request_id else []))
-                mine = fact.annotation.annotator if isinstance(fact, AnnotationSubmitted) else ""
-                drafters = tuple(drafter for drafter in stored.drafters if drafter != mine)
+                drafters = tuple(drafter for drafter in stored.drafters if drafter != fact.annotation.annotator)
                 stored = replace(task, answers=answers[-_KEPT_REQUESTS:], drafters=drafters)
         self.rows[task.id] = replace(stored, version=task.version + 1)
         return True
@@ -139,6 +133,10 @@ class MemoryTasks:
         back = [((at, task.id), task) for task in self._of(project) if (at := _requeued_at(task))]
         back = [pair for pair in back if after is None or pair[0] > after]
         return self._read([task for _, task in sorted(back, key=lambda pair: pair[0])], limit)
+
+    async def skipped_by(self, project: str, annotator: str, limit: int) -> list[Task]:
+        found = [t for t in self._of(project) if t.skip_of(annotator) and t.state is TaskState.OPEN]
+        return self._read(sorted(found, key=lambda task: (task.update_time, task.id)), limit)
 
     async def expired(self, now: datetime, limit: int) -> list[Task]:
         ended = [(min(ends), task) for task in self.rows.values() if (ends := _leases(task)) and min(ends) <= now]
@@ -178,6 +176,46 @@ class MemoryTasks:
         return [replace(task, annotations=(), answers=()) for task in found]
 
 
+class MemoryTaskLists:
+    def __init__(self, tasks: MemoryTasks, *, max_searched: int = 10_000) -> None:
+        self._tasks = tasks
+        self._max_searched = max_searched
+
+    async def listed(self, project: str, wanted: Wanted, after: Place | None, limit: int) -> AsyncGenerator[Task, None]:
+        def place(task: Task) -> tuple[Any, str]:
+            return key_of(task, wanted.order), task.id
+
+        found = [task for task in self._of(project) if _is_wanted(task, wanted)]
+        if after:
+            end = (after.key, after.task)
+            found = [task for task in found if (place(task) < end if wanted.order.descending else place(task) > end)]
+        for task in sorted(found, key=place, reverse=wanted.order.descending)[:limit]:
+            yield replace(task, answers=())
+
+    async def searched(
+        self, project: str, wanted: Wanted, after: Place | None, limit: int
+    ) -> tuple[AsyncGenerator[Task, None], bool]:
+        looked = [task for task in self._of(project) if _has_word(task, wanted.words[0])]
+        return self.listed(project, wanted, after, limit), len(looked) > self._max_searched
+
+    def _of(self, project: str) -> list[Task]:
+        return [task for task in self._tasks.rows.values() if task.project == project and task.create_time]
+
+
+def _is_wanted(task: Task, wanted: Wanted) -> bool:
+    who = wanted.annotator
+    skippers = [skip.annotator for skip in task.skips]
+    if wanted.skipped:
+        of_people = who in skippers if who else bool(skippers)
+    else:
+        of_people = not who or who in {s.annotator for s in task.slots if s.state is not SlotState.READY}
+    return wanted.state in {None, task.state} and of_people and all(_has_word(task, word) for word in wanted.words)
+
+
+def _has_word(task: Task, beginning: str) -> bool:
+    return any(word.startswith(beginning) for word in words(task.path))
+
+
 class MemoryCursors:
     def __init__(self) -> None:
         self.rows: dict[tuple[str, str], Cursor] = {}
@@ -199,10 +237,14 @@ class MemoryDrafts:
         return self.rows.get((project, task, annotator))
 
     async def keep(self, draft: Draft) -> None:
-        self.rows[draft.project, draft.task, draft.annotator] = draft
+        before = await self.get(draft.project, draft.task, draft.annotator)
+        if before is None or before.annotation_version <= draft.annotation_version:
+            self.rows[draft.project, draft.task, draft.annotator] = draft
 
-    async def drop(self, project: str, task: str, annotator: str) -> None:
-        self.rows.pop((project, task, annotator), None)
+    async def drop(self, project: str, task: str, annotator: str, version: int) -> None:
+        found = await self.get(project, task, annotator)
+        if found and found.annotation_version < version:
+            del self.rows[project, task, annotator]
 
 
 class MemoryHistory:

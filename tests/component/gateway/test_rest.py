@@ -51,7 +51,7 @@ async def test_the_whole_job_by_rest(world: World) -> None:
         assert done["annotation"]["result"]["regions"][0]["box"] == box
         assert await world.ok("POST", path, who=yumi, json=body, headers=key) == done
 
-    assert (await world.ok("POST", f"/{name}/tasks:lease", who=yumi))["tasks"] == []
+    assert (await world.ok("POST", f"/{name}/tasks:lease", who=yumi)) == {"tasks": [], "skippedLeft": False}
     completed = await world.ok("GET", f"/{name}/tasks", params={"state": "STATE_COMPLETED", "pageSize": 1})
     assert len(completed["tasks"]) == 1
     rest = await world.ok(
@@ -179,7 +179,7 @@ async def test_the_examples_of_the_reference_work(world: World) -> None:
     )
     assert block is not None
     script = block[1].partition("\n")[2]
-    assert script.count("curl ") == 5
+    assert script.count("curl ") == 6
     environment = {
         "PATH": os.environ["PATH"],
         "GATEWAY": f"http://{world.gateway.address}",
@@ -189,7 +189,7 @@ async def test_the_examples_of_the_reference_work(world: World) -> None:
     }
     shell = await asyncio.create_subprocess_exec("bash", "-ec", script, env=environment, stdout=asyncio.subprocess.PIPE)
     answers = _objects((await shell.communicate())[0].decode())
-    assert [next(iter(answer)) for answer in answers] == ["project", "projects", "assets", "tasks", "type"]
+    assert [next(iter(answer)) for answer in answers] == ["project", "projects", "assets", "tasks", "tasks", "type"]
     assert answers[0]["project"]["displayName"] == "우리집 고양이"
     assert answers[-1]["reason"] == "EXPORT_NOT_FOUND"
 
@@ -208,3 +208,31 @@ async def test_an_address_that_is_taken_is_said_in_a_sentence(world: World) -> N
     with pytest.raises(AssertionError, match="ANNOSTREAM_HTTP_LISTEN"):
         async with console("gateway", taken, world.folder):
             pass
+
+
+async def test_skips_drafts_and_filtered_lists_by_rest(world: World) -> None:
+    name = (await world.project())["name"]
+    await world.photos(name, photo(1), photo(2))
+    await world.tasks(name, 2)
+    yumi = ("yumi", "annotator")
+    leased = (await world.ok("POST", f"/{name}/tasks:lease", who=yumi))["tasks"][0]
+    task, path = leased["task"]["name"], leased["task"]["assets"][0]["path"]
+    region = {"id": "r1", "box": {"x": 1, "y": 1, "width": 2, "height": 2}}
+    draft = {"result": {"regions": [region]}, "annotationVersion": 0}
+    saved = await world.ok("POST", f"/{task}:saveDraft", who=yumi, json=draft)
+    found = (await world.ok("GET", f"/{task}/draft", who=yumi))["draft"]
+    assert (found["updateTime"], len(found["result"]["regions"])) == (saved["updateTime"], 1)
+    late = await world.call("POST", f"/{task}:saveDraft", who=yumi, json={**draft, "annotationVersion": 3})
+    assert reason(late) == (409, "DRAFT_OUTDATED")
+
+    body = {"leaseToken": leased["lease"]["token"], "reason": "REASON_BAD_IMAGE", "comment": "흐려요"}
+    skip = (await world.ok("POST", f"/{task}:skip", who=yumi, json=body))["skip"]
+    assert (skip["annotator"], skip["reason"], skip["comment"]) == ("users/yumi", "REASON_BAD_IMAGE", "흐려요")
+    for params in (
+        {"skipped": "true"},
+        {"skipped": "true", "annotator": "users/yumi", "orderBy": "update_time"},
+        {"search": path, "orderBy": "region_count desc", "withoutResults": "true"},
+    ):
+        listed = (await world.ok("GET", f"/{name}/tasks", params=params))["tasks"]
+        assert [(one["name"], one["skips"]) for one in listed] == [(task, [skip])]
+    assert reason(await world.call("GET", f"/{name}/tasks", params={"orderBy": "size"})) == (400, "INVALID_ORDER_BY")

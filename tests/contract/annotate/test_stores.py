@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
-from annostream_annotate.domain.annotation import AnnotationSubmitted, Work, revise, submit
+from annostream_annotate.domain.annotation import AnnotationRevised, AnnotationSubmitted, Work, revise, submit
 from annostream_annotate.domain.lease import TaskLeased, expire, lease, release
+from annostream_annotate.domain.listing import Order, SortKey, Wanted
 from annostream_annotate.domain.project import ProjectState, Wish, change, create
 from annostream_annotate.domain.queue import Cursor
 from annostream_annotate.domain.task import (
@@ -149,7 +150,8 @@ async def test_a_mark_of_a_task_that_never_opened_is_in_no_list(stores: Stores) 
     assert mark
     assert await stores.tasks.apply([[mark]])
     assert await stores.tasks.get(PROJECT, mark.task.id) is None
-    assert await all_of(stores.tasks.listed(PROJECT, state=None, after=None, limit=9)) == []
+    for key in SortKey:
+        assert await all_of(stores.lists.listed(PROJECT, Wanted(Order(key)), None, 9)) == []
     assert (await stores.tasks.stored([mark.task.id]))[mark.task.id].asset_revision == 2
 
 
@@ -159,16 +161,6 @@ async def test_opening_a_task_twice_is_told(stores: Stores) -> None:
     other = opened(1, rank=1, version=0)
     assert await stores.tasks.apply([[TaskOpened(fresh)], [TaskOpened(other)]]) is False
     assert set(await stores.tasks.stored([task.id, other.id])) == {task.id, other.id}
-
-
-async def test_pages_go_from_the_newest_on(stores: Stores) -> None:
-    tasks = await given(stores, 5)
-    newest = sorted((task.id for task in tasks), reverse=True)
-    first = await all_of(stores.tasks.listed(PROJECT, state=TaskState.OPEN, after=None, limit=3))
-    assert [task.id for task in first] == newest[:3]
-    rest = await all_of(stores.tasks.listed(PROJECT, state=None, after=(NOW, first[-1].id), limit=3))
-    assert [task.id for task in rest] == newest[3:]
-    assert await all_of(stores.tasks.listed(PROJECT, state=TaskState.COMPLETED, after=None, limit=3)) == []
 
 
 async def test_ranks_are_given_once(stores: Stores) -> None:
@@ -220,8 +212,34 @@ async def test_a_draft_is_kept_replaced_and_dropped(stores: Stores) -> None:
     await stores.tasks.save(leased(await again(stores, task)))
     await stores.tasks.save(submitted(await again(stores, task)))
     assert (await again(stores, task)).drafters == ()
-    await stores.drafts.drop(PROJECT, task.id, "yumi")
+    await stores.drafts.drop(PROJECT, task.id, "yumi", 1)
     assert await stores.drafts.get(PROJECT, task.id, "yumi") is None
+
+
+async def test_a_draft_for_a_later_version_is_neither_replaced_nor_dropped_by_what_comes_late(stores: Stores) -> None:
+    (task,) = await given(stores, 1)
+    late = Draft(PROJECT, task.id, "yumi", InlineResult(b"x", 1), NOW, annotation_version=0)
+    present = replace(late, annotation_version=1, content=REFERENCE)
+    for draft in (late, present, late):
+        await stores.drafts.keep(draft)
+    await stores.drafts.drop(PROJECT, task.id, "yumi", 1)
+    assert await stores.drafts.get(PROJECT, task.id, "yumi") == present
+    await stores.drafts.drop(PROJECT, task.id, "yumi", 2)
+    assert await stores.drafts.get(PROJECT, task.id, "yumi") is None
+
+
+async def test_a_revision_takes_the_mark_of_ones_own_draft_away(stores: Stores) -> None:
+    (task,) = await given(stores, 1)
+    await stores.tasks.save(leased(task))
+    await stores.tasks.save(submitted(await again(stores, task)))
+    for who in ("yumi", "renga"):
+        await stores.tasks.note_draft(Draft(PROJECT, task.id, who, InlineResult(b"x", 1), NOW, 1))
+    found = await again(stores, task)
+    work = Work("yumi", REFERENCE, 2, 1, "v1")
+    fact = revise(found, found.annotations[0].id, work, expected_version=1, now=LATER)
+    assert isinstance(fact, AnnotationRevised)
+    assert await stores.tasks.save(fact)
+    assert (await again(stores, task)).drafters == ("renga",)
 
 
 async def test_a_draft_that_is_noted_while_another_submits_stays_noted(stores: Stores) -> None:

@@ -9,10 +9,11 @@ from datetime import datetime
 from annostream.annotate.v1 import annotation_pb2
 from annostream_annotate.domain.label_schema import LabelSchema
 from annostream_annotate.domain.project import Project, ProjectState, Wish, change, create
-from annostream_annotate.domain.task import AssetFact
+from annostream_annotate.domain.task import AssetFact, Skip, SkipReason
 from annostream_annotate.messages import labels_by_region, regions_from_wire, tidy_result
 from annostream_annotate.ports import TaskFact
 from annostream_annotate.use_cases.at_work import People
+from annostream_annotate.use_cases.drafting import Drafting
 from annostream_annotate.use_cases.known_projects import KnownProjects
 from annostream_annotate.use_cases.leased_tasks import LeasedTasks
 from annostream_annotate.use_cases.leasing import Leasing
@@ -21,6 +22,7 @@ from annostream_annotate.use_cases.projects import Projects
 from annostream_annotate.use_cases.queue import Queue
 from annostream_annotate.use_cases.reading import Reading
 from annostream_annotate.use_cases.results import Received, Results
+from annostream_annotate.use_cases.skipping import Skipping
 from annostream_annotate.use_cases.submitting import Sent, Submitting, Taken
 from tests.fakes.annotate import (
     MemoryAnnouncements,
@@ -29,6 +31,7 @@ from tests.fakes.annotate import (
     MemoryHistory,
     MemoryProjects,
     MemoryResults,
+    MemoryTaskLists,
     MemoryTasks,
 )
 from tests.unit.annotate.made import NOW, PROJECT, SCHEMA, opened
@@ -38,14 +41,16 @@ MAX_INLINE_BYTES, MAX_RESULT_BYTES = 500, 200_000
 
 
 class RacedTasks(MemoryTasks):
-    """meanwhile: what others do between a reading and the next write.  always: before each write."""
+    """meanwhile: what others do between a reading and the next write.  always: before each write.  saves: how many."""
 
     def __init__(self) -> None:
         super().__init__()
         self.meanwhile: list[Other] = []
         self.always: Other | None = None
+        self.saves = 0
 
     async def save(self, fact: TaskFact) -> bool:
+        self.saves += 1
         await self._let_others()
         return await super().save(fact)
 
@@ -95,13 +100,23 @@ class Desk:
             empty_cache_seconds=cache_seconds,
         )
         leased = LeasedTasks()
-        self.leasing = Leasing(
-            self.tasks, self.drafts, self.known, self.queue, leased, self.clock, lease_seconds=60, max_leases=max_leases
-        )
         keeping = Results(self.result_rows, max_inline_bytes=MAX_INLINE_BYTES, max_bytes=MAX_RESULT_BYTES)
+        self.drafting = Drafting(self.tasks, self.drafts, keeping, leased, self.clock)
+        self.leasing = Leasing(
+            self.tasks,
+            self.drafting,
+            self.known,
+            self.queue,
+            leased,
+            self.clock,
+            lease_seconds=60,
+            max_leases=max_leases,
+        )
+        self.skipping = Skipping(self.tasks, self.queue, self.events, self.clock)
+        self.skipped_left = False
         self.submitting = Submitting(
             self.tasks,
-            self.drafts,
+            self.drafting,
             self.history,
             keeping,
             self.known,
@@ -112,7 +127,7 @@ class Desk:
         )
         self.opening = Opening(self.tasks, self.known, self.events, self.clock)
         self.projects = Projects(self.project_rows, self.known, self.events, self.clock)
-        self.reading = Reading(self.tasks, self.known, self.events)
+        self.reading = Reading(self.tasks, MemoryTaskLists(self.tasks), self.known, self.events)
 
     def clock(self) -> datetime:
         return self.now
@@ -140,10 +155,16 @@ class Desk:
         self.project_rows.rows[PROJECT] = fact.project
         return fact.project
 
-    async def lease(self, who: str, count: int = 1, *, request_id: str = "") -> list[tuple[str, int]]:
+    async def lease(
+        self, who: str, count: int = 1, *, request_id: str = "", skipped_too: bool = False
+    ) -> list[tuple[str, int]]:
         """Task ids and tokens."""
-        leased = await self.leasing.next_tasks(PROJECT, who, count, request_id=request_id)
-        return [(one.task.id, one.task.slots[one.slot].token) for one in leased]
+        handed = await self.leasing.next_tasks(PROJECT, who, count, request_id=request_id, skipped_too=skipped_too)
+        self.skipped_left = handed.skipped_left
+        return [(one.task.id, one.task.slots[one.slot].token) for one in handed.tasks]
+
+    async def skip(self, who: str, task: str, token: int, reason: SkipReason = SkipReason.UNCLEAR) -> Skip:
+        return await self.skipping.skip(PROJECT, task, who, token, reason=reason, comment="")
 
     async def choose(self, who: str, task: str) -> int:
         """The token."""

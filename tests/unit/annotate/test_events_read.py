@@ -8,7 +8,8 @@ import pytest
 
 from annostream_annotate.domain.annotation import AnnotationRevised, AnnotationSubmitted, Work, revise, submit
 from annostream_annotate.domain.lease import TaskLeased, lease
-from annostream_annotate.domain.task import Task, TaskState
+from annostream_annotate.domain.skip import TaskSkipped, skip
+from annostream_annotate.domain.task import SkipReason, Task, TaskState
 from annostream_annotate.messages import COUNTED_TYPES, events_of, state_after
 from annostream_kit.errors import InvalidArgument
 from tests.unit.annotate.made import LATER, NOW, opened, result
@@ -38,6 +39,15 @@ def test_each_event_of_a_task_tells_its_state_alone(slots: int, state: TaskState
     (revised,) = events_of(_revised(submitted.task))
     assert {state_after(events_of(submitted)[-1]), state_after(revised)} == {state}
     assert revised.type in COUNTED_TYPES
+
+
+def test_a_skipped_task_is_open() -> None:
+    held = lease(opened(), "yumi", request_id="", now=NOW, until=LATER)
+    assert isinstance(held, TaskLeased)
+    fact = skip(held.task, "yumi", held.task.token, SkipReason.OTHER, "", now=NOW)
+    assert isinstance(fact, TaskSkipped)
+    (event,) = events_of(fact)
+    assert (event.type in COUNTED_TYPES, state_after(event)) == (True, TaskState.OPEN)
 
 
 def test_a_revision_that_cannot_be_read_is_refused() -> None:

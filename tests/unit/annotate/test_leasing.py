@@ -212,8 +212,8 @@ async def test_a_draft_is_handed_out_with_its_task_to_its_annotator_alone() -> N
     desk.now += timedelta(seconds=61)
     late = await desk.submitting.submit(PROJECT, task, token, sent("yumi", box()))
     assert isinstance(late, DraftKept)
-    (mine,) = await desk.leasing.next_tasks(PROJECT, "yumi", 1, request_id="")
-    (others,) = await desk.leasing.next_tasks(PROJECT, "soon", 1, request_id="")
+    (mine,) = (await desk.leasing.next_tasks(PROJECT, "yumi", 1, request_id="")).tasks
+    (others,) = (await desk.leasing.next_tasks(PROJECT, "soon", 1, request_id="")).tasks
     assert (mine.draft, others.draft) == (late.draft, None)
 
 

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import replace
+from datetime import UTC
 
 import pytest
 
 from annostream.annotate.v1 import annotate_service_pb2 as api
-from annostream.annotate.v1 import annotation_pb2, events_pb2, project_pb2
+from annostream.annotate.v1 import annotation_pb2, events_pb2, project_pb2, task_pb2
 from annostream.ingest.v1 import asset_pb2
 from annostream.ingest.v1 import events_pb2 as ingest_events
 from annostream_annotate import messages
 from annostream_annotate.domain.annotation import AnnotationSubmitted, Work, submit
 from annostream_annotate.domain.label_schema import Shape
 from annostream_annotate.domain.lease import LeasesChanged, TaskLeased, lease
+from annostream_annotate.domain.listing import LATEST, ORDERS, Order, SortKey, Wanted, place_of
 from annostream_annotate.domain.project import ProjectChanged, ProjectCreated, ProjectState, Wish, create
 from annostream_annotate.domain.result import Box, Polygon
+from annostream_annotate.domain.skip import TaskSkipped, skip
 from annostream_annotate.domain.task import (
     AssetNoted,
     Draft,
     InlineResult,
     ResultReference,
+    Skip,
+    SkipReason,
     Task,
     TaskAsset,
     TaskCompleted,
@@ -32,6 +37,7 @@ from annostream_annotate.domain.task import (
 )
 from annostream_kit.errors import InvalidArgument
 from annostream_kit.events import Event, event_of
+from annostream_kit.paging import encode_token
 from tests.unit.annotate.desk import box
 from tests.unit.annotate.made import LATER, NOW, SCHEMA, opened
 
@@ -53,6 +59,14 @@ def submitted(task: Task, content: InlineResult | ResultReference = EMPTY) -> An
     return fact
 
 
+def skipped(task: Task, who: str = "yumi", *, again: bool = False) -> TaskSkipped:
+    """again: it is held already."""
+    task = task if again else held(task, who)
+    fact = skip(task, who, task.token, SkipReason.UNCLEAR, "흐려요", now=NOW)
+    assert isinstance(fact, TaskSkipped)
+    return fact
+
+
 def kinds(events: list[Event]) -> list[str]:
     return [event.type.rpartition(".")[2] for event in events]
 
@@ -66,6 +80,7 @@ def kinds(events: list[Event]) -> list[str]:
         (TaskReopened(opened()), ["TaskReopened"]),
         (TaskCompleted(opened()), ["TaskCompleted"]),
         (TaskWithdrawn(opened()), ["TaskWithdrawn"]),
+        (skipped(opened()), ["TaskSkipped"]),
         (submitted(opened(slots=2)), ["AnnotationSubmitted"]),
         (submitted(opened()), ["AnnotationSubmitted", "TaskCompleted"]),
         (TaskLeased(held(opened()), 0), []),
@@ -165,7 +180,33 @@ def test_only_leases_that_still_hold_are_shown_and_annotations_can_be_left_out()
     task = held(submitted(opened(slots=3)).task, "soon")
     assert [lease.annotator for lease in messages.task_with_leases(task, NOW).leases] == ["soon"]
     assert list(messages.task_with_leases(task, LATER).leases) == []
-    assert list(messages.task_to_wire(messages.without_annotations(task)).annotations) == []
+    assert list(messages.task_to_wire(messages.without_others_judgement(task, "soon")).annotations) == []
+
+
+def test_with_a_lease_one_sees_ones_own_skip_alone() -> None:
+    task = skipped(held(skipped(opened(slots=2), "yumi").task, "soon"), "soon", again=True).task
+    wire = messages.task_to_wire(messages.without_others_judgement(task, "yumi"))
+    assert [(skip.annotator, skip.reason, skip.comment) for skip in wire.skips] == [
+        ("yumi", task_pb2.Skip.REASON_UNCLEAR, "흐려요")
+    ]
+    assert wire.skips[0].skip_time.ToDatetime(UTC) == NOW
+
+
+def test_each_reason_to_skip_comes_back_and_none_is_refused() -> None:
+    numbers = [messages.skip_to_wire(Skip("yumi", reason, "", NOW, 1)).reason for reason in SkipReason]
+    assert [messages.skip_reason_from_wire(number) for number in numbers] == list(SkipReason)
+    for unknown in (0, 99):
+        with pytest.raises(InvalidArgument, match="INVALID_SKIP_REASON"):
+            messages.skip_reason_from_wire(unknown)
+
+
+def test_what_a_task_is_now_says_who_skipped_it_only_while_that_was_the_last_change() -> None:
+    (event,) = messages.events_of(fact := skipped(opened(slots=2)))
+    announced = events_pb2.TaskSkipped.FromString(event.data)
+    assert (announced.annotator, announced.task.revision, event.revision) == ("yumi", 2, 2)
+    assert kinds([messages.current_task_event(fact.task)]) == ["TaskSkipped"]
+    later = replace(fact.task, update_time=LATER)
+    assert kinds([messages.current_task_event(later)]) == ["TaskOpened"]
 
 
 def test_an_empty_result_is_an_answer_and_a_large_one_is_a_reference() -> None:
@@ -184,6 +225,55 @@ def test_a_draft_shows_its_regions_wherever_they_lay() -> None:
     assert (draft.task, draft.result.regions[0].id) == ("projects/p/tasks/t", "r1")
 
 
+def wanted(**fields: object) -> Wanted:
+    return messages.wanted_from_request(api.ListTasksRequest(**fields))  # type: ignore[arg-type]  # a field each
+
+
 def test_a_list_of_tasks_may_name_no_state() -> None:
-    assert messages.task_state_from_wire(0) is None
-    assert {messages.task_state_from_wire(messages.task_state_to_wire(state)) for state in TaskState} == set(TaskState)
+    assert wanted().state is None
+    assert {wanted(state=messages.task_state_to_wire(state)).state for state in TaskState} == set(TaskState)
+
+
+def test_a_list_is_newest_first_unless_it_says_otherwise_and_that_of_people_by_their_last_change() -> None:
+    assert wanted() == Wanted()
+    assert [str(wanted(order_by=text).order) for text in ORDERS] == list(ORDERS)
+    assert wanted(annotator="users/yumi").order == wanted(skipped=True).order == LATEST
+    for fields in ({"order_by": "size"}, {"order_by": "path asc"}, {"order_by": "path", "annotator": "users/yumi"},
+                   {"order_by": "create_time", "skipped": True}):  # fmt: skip
+        with pytest.raises(InvalidArgument, match="INVALID_ORDER_BY"):
+            wanted(**fields)
+
+
+def test_a_search_is_its_words_and_one_without_any_is_refused() -> None:
+    assert wanted(search="고양이 IMG_07").words == ("고양이", "img", "07")
+    for text in ("/-_.", "가" * 201):
+        with pytest.raises(InvalidArgument, match="INVALID_SEARCH"):
+            wanted(search=text)
+
+
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
+def test_a_page_goes_on_where_its_token_says_and_only_in_its_order(order: Order) -> None:
+    place = place_of(replace(opened(7), update_time=LATER), order)
+    token = messages.token_of(place, order)
+    assert messages.place_from_token(token, order) == place
+    assert messages.place_from_token("", order) is None
+    for other in ORDERS.values():
+        if other != order:
+            with pytest.raises(InvalidArgument, match="INVALID_PAGE_TOKEN"):
+                messages.place_from_token(token, other)
+
+
+@pytest.mark.parametrize("key", [[], ["path", "x"], ["path", 3, "t"], ["path", 3.5, "t"], ["update_time", -1, "t"],
+                                 ["update_time", 1 << 60, "t"], ["region_count", "3", "t"], [3, "t"]])  # fmt: skip
+def test_a_token_that_nobody_gave_is_refused(key: list[str | int | float]) -> None:
+    for order in (Order(SortKey.PATH), Order(SortKey.UPDATE_TIME), Order(SortKey.REGION_COUNT)):
+        with pytest.raises(InvalidArgument, match="INVALID_PAGE_TOKEN"):
+            messages.place_from_token(encode_token(key), order)
+
+
+def test_a_list_without_results_still_counts_regions() -> None:
+    task = submitted(opened(), InlineResult(b"", 3)).task
+    (annotation,) = messages.task_to_wire(task, results=False).annotations
+    assert (annotation.region_count, annotation.WhichOneof("content")) == (3, None)
+    (annotation,) = messages.task_to_wire(task).annotations
+    assert (annotation.region_count, annotation.WhichOneof("content")) == (3, "result")

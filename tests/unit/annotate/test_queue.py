@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,11 +15,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from annostream_annotate.domain.queue import LEAST_WINDOW, Cursor, Segment, begin, random_start, window
 from annostream_annotate.domain.task import SlotState, TaskState
 from annostream_annotate.use_cases.at_work import People
-from annostream_annotate.use_cases.queue import SWEEP_PAGE, SWEEP_PAGES
+from annostream_annotate.use_cases.orders import LOOK_PAGES, SWEEP_PAGE, SWEEP_PAGES
+from annostream_annotate.use_cases.search import SKIPPED_LOOK
+from annostream_kit.errors import FailedPrecondition
 from tests.unit.annotate.desk import Desk
 from tests.unit.annotate.made import NOW, PROJECT
 
 # Two looks at the queue (each the requeued, two segments and their pages), what one holds, and the sweep.
+PAST_SKIPS = 2 * LOOK_PAGES * SWEEP_PAGE + SKIPPED_LOOK
 MOST_KEYS = 2 * (16 + 2 * (34 + SWEEP_PAGES * SWEEP_PAGE)) + 64 + 2 * SWEEP_PAGES * SWEEP_PAGE
 
 
@@ -34,6 +38,7 @@ class People4Tasks(RuleBasedStateMachine):
         self.held: dict[tuple[str, str], int] = {}
         self.tokens: dict[str, int] = {}
         self.done: set[tuple[str, str]] = set()
+        self.skipping = False
 
     @rule(count=st.integers(1, 30))
     def arrive(self, count: int) -> None:
@@ -43,11 +48,12 @@ class People4Tasks(RuleBasedStateMachine):
     def take(self, who: str, count: int) -> None:
         before = self.desk.tasks.keys
         for task, token in asyncio.run(self.desk.lease(who, count)):
+            assert self.desk.tasks.rows[task].skip_of(who) is None
             assert token > self.tokens.get(task, 0)
             assert (who, task) not in self.done
             self.tokens[task] = token
             self.held[who, task] = token
-        assert self.desk.tasks.keys - before <= MOST_KEYS
+        assert self.desk.tasks.keys - before <= MOST_KEYS + (PAST_SKIPS if self.skipping else 0)
 
     @rule(who=people)
     def finish(self, who: str) -> None:
@@ -64,6 +70,15 @@ class People4Tasks(RuleBasedStateMachine):
         keys = [(task, token) for (holder, task), token in self.held.items() if holder == who]
         asyncio.run(self.desk.leasing.release(PROJECT, who, keys))
         self.held = {key: token for key, token in self.held.items() if key[0] != who}
+
+    @rule(who=people)
+    def give_up(self, who: str) -> None:
+        for (holder, task), token in list(self.held.items()):
+            if holder == who:
+                del self.held[holder, task]
+                with suppress(FailedPrecondition):
+                    asyncio.run(self.desk.skip(who, task, token))
+                    self.skipping = True
 
     @rule(seconds=st.sampled_from([10, 61]))
     def wait(self, seconds: int) -> None:
@@ -91,7 +106,7 @@ class People4Tasks(RuleBasedStateMachine):
         for who in ("yumi", "soon", "lenga", "bora"):
             empty = 0
             while empty < 3:
-                taken = await self.desk.lease(who, 8)
+                taken = await self.desk.lease(who, 8, skipped_too=True)
                 empty = 0 if taken else empty + 1
                 for task, token in taken:
                     assert await self.desk.submit(who, task, token)

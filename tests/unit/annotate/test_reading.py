@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from annostream_annotate.domain.listing import Wanted
 from annostream_annotate.domain.task import TaskState
 from annostream_kit.errors import NotFound
 from tests.unit.annotate.desk import Desk, box, sent
@@ -25,10 +26,10 @@ async def test_tasks_are_listed_by_state_and_only_of_a_project_that_is_there() -
     desk = Desk()
     done = desk.open(2)
     await desk.submitted("yumi", done, sent("yumi"))
-    listed = await desk.reading.tasks(PROJECT, state=TaskState.COMPLETED, after=None, limit=5)
+    listed, _ = await desk.reading.listed(PROJECT, Wanted(state=TaskState.COMPLETED), after=None, limit=5)
     assert [task.id async for task in listed] == [done]
     with pytest.raises(NotFound, match="PROJECT_NOT_FOUND"):
-        await desk.reading.tasks("none", state=None, after=None, limit=5)
+        await desk.reading.listed("none", Wanted(), after=None, limit=5)
 
 
 async def test_a_position_is_told_once_everything_acknowledged_is_sent() -> None:

@@ -108,7 +108,7 @@ async def test_a_lease_that_another_replica_gave_to_somebody_else_takes_no_work_
     kept = await desk.submitting.submit(PROJECT, task, token, MINE)
     assert isinstance(kept, DraftKept)
     assert (kept.reason, kept.holder) == ("LEASE_TAKEN", "soon")
-    assert await desk.submitting.draft(PROJECT, task, "yumi") == kept.draft
+    assert await desk.drafting.get(PROJECT, task, "yumi") == kept.draft
     assert desk.tasks.rows[task].annotations == ()
 
 
@@ -120,7 +120,7 @@ async def test_a_draft_is_gone_once_its_annotator_submits() -> None:
     assert isinstance(await desk.submitting.submit(PROJECT, task, token, MINE), DraftKept)
     await desk.submitted("yumi", task, BETTER)
     with pytest.raises(NotFound, match="DRAFT_NOT_FOUND"):
-        await desk.submitting.draft(PROJECT, task, "yumi")
+        await desk.drafting.get(PROJECT, task, "yumi")
 
 
 async def test_a_submit_is_taken_though_others_submit_their_slots_at_the_same_time() -> None:
@@ -253,7 +253,7 @@ async def test_a_revision_of_a_withdrawn_task_is_refused_and_kept(meanwhile: boo
         await withdraw(desk, task)
     with pytest.raises(FailedPrecondition, match="TASK_WITHDRAWN"):
         await desk.submitting.revise(PROJECT, task, first.annotation.id, 0, BETTER)
-    draft = await desk.submitting.draft(PROJECT, task, "yumi")
+    draft = await desk.drafting.get(PROJECT, task, "yumi")
     assert draft.content.size_bytes == len(BETTER.received.data)
     assert desk.tasks.rows[task].annotations == (first.annotation,)
 
@@ -304,4 +304,4 @@ async def test_a_submit_drops_the_draft_that_another_replica_has_kept_since_the_
     assert isinstance(kept, DraftKept)
     assert isinstance(await desk.submitting.submit(PROJECT, task, 1, BETTER), Taken)
     with pytest.raises(NotFound):
-        await desk.submitting.draft(PROJECT, task, "yumi")
+        await desk.drafting.get(PROJECT, task, "yumi")

@@ -14,6 +14,7 @@ import grpc
 from aiohttp import web
 from google.protobuf.any_pb2 import Any as Packed
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
@@ -21,7 +22,7 @@ from annostream.annotate.v1 import annotate_service_pb2 as annotate_api
 from annostream.annotate.v1 import annotate_service_pb2_grpc
 from annostream.annotate.v1.annotation_pb2 import Annotation, Draft
 from annostream.annotate.v1.project_pb2 import Project
-from annostream.annotate.v1.task_pb2 import Lease, Task
+from annostream.annotate.v1.task_pb2 import Lease, Skip, Task
 from annostream.export.v1 import export_service_pb2 as export_api
 from annostream.export.v1 import export_service_pb2_grpc
 from annostream.export.v1.export_pb2 import Export, Progress
@@ -177,7 +178,32 @@ class Annotate(annotate_service_pb2_grpc.AnnotateServiceServicer):
         return annotate_api.ListProjectsResponse(projects=named)
 
     async def GetTask(self, request: annotate_api.GetTaskRequest, context: Context) -> annotate_api.GetTaskResponse:
-        return annotate_api.GetTaskResponse(task=Task(name=request.name, state=Task.STATE_OPEN))
+        skips = [Skip(annotator="users/yumi", reason=Skip.REASON_BAD_IMAGE, comment="흐려요")]
+        return annotate_api.GetTaskResponse(task=Task(name=request.name, state=Task.STATE_OPEN, skips=skips))
+
+    async def ListTasks(
+        self, request: annotate_api.ListTasksRequest, context: Context
+    ) -> annotate_api.ListTasksResponse:
+        self.requests.append(annotate_api.ListTasksRequest.FromString(request.SerializeToString()))
+        more = "" if request.page_token else "more"
+        task = Task(name=f"{request.parent}/tasks/t{request.page_token}", state=Task.STATE_OPEN)
+        return annotate_api.ListTasksResponse(tasks=[task], next_page_token=more)
+
+    async def LeaseTasks(
+        self, request: annotate_api.LeaseTasksRequest, context: Context
+    ) -> annotate_api.LeaseTasksResponse:
+        self.requests.append(request)
+        return annotate_api.LeaseTasksResponse(skipped_left=not request.skipped_too)
+
+    async def SkipTask(self, request: annotate_api.SkipTaskRequest, context: Context) -> annotate_api.SkipTaskResponse:
+        self.requests.append(request)
+        return annotate_api.SkipTaskResponse(skip=Skip(reason=request.reason, comment=request.comment))
+
+    async def SaveDraft(
+        self, request: annotate_api.SaveDraftRequest, context: Context
+    ) -> annotate_api.SaveDraftResponse:
+        self.requests.append(request)
+        return annotate_api.SaveDraftResponse(update_time=Timestamp(seconds=86_400))
 
     async def LeaseTask(
         self, request: annotate_api.LeaseTaskRequest, context: Context

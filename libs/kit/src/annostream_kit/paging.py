@@ -100,19 +100,30 @@ def decode_token(token: str) -> list[str | int | float] | None:
     try:
         key = orjson.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
     except (binascii.Error, ValueError) as error:
-        raise _invalid(token) from error
+        raise invalid_page_token(token) from error
     if not isinstance(key, list) or not all(isinstance(part, str | int | float) for part in key):
-        raise _invalid(token)
+        raise invalid_page_token(token)
     if any(isinstance(part, bool) for part in key):  # Which Python counts among the integers.
-        raise _invalid(token)
+        raise invalid_page_token(token)
     if any(isinstance(part, int) and abs(part) >= _MAX_INTEGER for part in key):
-        raise _invalid(token)
+        raise invalid_page_token(token)
     return key
 
 
 def encode_time_token(moment: datetime, last_id: str) -> str:
     """For lists by time, to the millisecond, and id."""
-    return encode_token([round((moment - _EPOCH) / timedelta(milliseconds=1)), last_id])
+    return encode_token([milliseconds_of(moment), last_id])
+
+
+def milliseconds_of(moment: datetime) -> int:
+    return round((moment - _EPOCH) / timedelta(milliseconds=1))
+
+
+def moment_of(token: str, milliseconds: int) -> datetime:
+    """The time in a token; raises InvalidArgument INVALID_PAGE_TOKEN where there is no such time."""
+    if not 0 <= milliseconds < _MAX_MILLISECONDS:
+        raise invalid_page_token(token)
+    return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def decode_time_token(token: str) -> tuple[datetime, str] | None:
@@ -120,12 +131,12 @@ def decode_time_token(token: str) -> tuple[datetime, str] | None:
     match decode_token(token):
         case None:
             return None
-        case [int(milliseconds), str(last_id)] if 0 <= milliseconds < _MAX_MILLISECONDS:
-            return _EPOCH + timedelta(milliseconds=milliseconds), last_id
+        case [int(milliseconds), str(last_id)]:
+            return moment_of(token, milliseconds), last_id
         case _:
-            raise _invalid(token)
+            raise invalid_page_token(token)
 
 
-def _invalid(token: str) -> InvalidArgument:
+def invalid_page_token(token: str) -> InvalidArgument:
     message = "This page_token is not one that this service gave: start again without one."
     return InvalidArgument("INVALID_PAGE_TOKEN", message, page_token=token[:100])

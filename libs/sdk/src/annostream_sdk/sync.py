@@ -121,6 +121,7 @@ class SyncTasks(Face[Tasks]):
     lease_one = blocking(Tasks.lease_one)
     renew = blocking(Tasks.renew)
     release = blocking(Tasks.release)
+    skip = blocking(Tasks.skip)
 
 
 class SyncAnnotations(Face[Annotations]):
@@ -130,6 +131,7 @@ class SyncAnnotations(Face[Annotations]):
     submit_described = blocking(Annotations.submit_described)
     revise = blocking(Annotations.revise)
     draft = blocking(Annotations.draft)
+    save_draft = blocking(Annotations.save_draft)
 
 
 class SyncSnapshots(Face[Snapshots]):

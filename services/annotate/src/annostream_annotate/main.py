@@ -18,10 +18,12 @@ from annostream_annotate.outbound.projects import MongoProjects
 from annostream_annotate.outbound.schema import INDEXES, MIGRATIONS
 from annostream_annotate.outbound.side_stores import MongoCursors, MongoDrafts, MongoHistory, S3Results
 from annostream_annotate.outbound.task_counts import MongoTaskCounts
+from annostream_annotate.outbound.task_lists import MongoTaskLists
 from annostream_annotate.outbound.tasks import MongoTasks
 from annostream_annotate.ports import Announcements
 from annostream_annotate.settings import Settings
 from annostream_annotate.use_cases.at_work import People
+from annostream_annotate.use_cases.drafting import Drafting
 from annostream_annotate.use_cases.known_projects import KnownProjects
 from annostream_annotate.use_cases.leased_tasks import LeasedTasks
 from annostream_annotate.use_cases.leasing import Leasing
@@ -30,6 +32,7 @@ from annostream_annotate.use_cases.projects import Projects
 from annostream_annotate.use_cases.queue import Queue
 from annostream_annotate.use_cases.reading import Reading
 from annostream_annotate.use_cases.results import Results
+from annostream_annotate.use_cases.skipping import Skipping
 from annostream_annotate.use_cases.submitting import Submitting
 from annostream_kit.clock import now
 from annostream_kit.consumer import Consumer, EventHandler, Source
@@ -55,7 +58,8 @@ def use_cases(
     settings: Settings, database: Database, objects: Objects, events: Announcements
 ) -> tuple[UseCases, Opening]:
     """Everything between the edges."""
-    projects, tasks, drafts = MongoProjects(database), MongoTasks(database), MongoDrafts(database)
+    projects, tasks = MongoProjects(database), MongoTasks(database)
+    lists = MongoTaskLists(database, max_searched=settings.max_searched_tasks)
     known = KnownProjects(projects, now, cache_seconds=settings.project_cache_seconds)
     queue = Queue(
         tasks,
@@ -66,21 +70,24 @@ def use_cases(
         empty_cache_seconds=settings.queue_empty_cache_seconds,
     )
     leased = LeasedTasks()
-    leasing = Leasing(
-        tasks, drafts, known, queue, leased, now,
-        lease_seconds=settings.lease_seconds, max_leases=settings.max_leases_per_annotator,
-    )  # fmt: skip
     results = Results(
         S3Results(objects), max_inline_bytes=settings.max_inline_result_bytes, max_bytes=settings.max_result_bytes
     )
+    drafting = Drafting(tasks, MongoDrafts(database), results, leased, now)
+    leasing = Leasing(
+        tasks, drafting, known, queue, leased, now,
+        lease_seconds=settings.lease_seconds, max_leases=settings.max_leases_per_annotator,
+    )  # fmt: skip
     submitting = Submitting(
-        tasks, drafts, MongoHistory(database), results, known, leased, events, now, labels_by_region
+        tasks, drafting, MongoHistory(database), results, known, leased, events, now, labels_by_region
     )
     uses = UseCases(
         projects=Projects(projects, known, events, now),
         leasing=leasing,
         submitting=submitting,
-        reading=Reading(tasks, known, events),
+        drafting=drafting,
+        skipping=Skipping(tasks, queue, events, now),
+        reading=Reading(tasks, lists, known, events),
         results=results,
     )
     return uses, Opening(tasks, known, events, now)

@@ -8,14 +8,16 @@ from typing import Protocol
 
 from annostream_annotate.domain.annotation import AnnotationRevised, AnnotationSubmitted
 from annostream_annotate.domain.lease import LeasesChanged, TaskLeased
+from annostream_annotate.domain.listing import Place, Wanted
 from annostream_annotate.domain.project import Project, ProjectChanged, ProjectCreated
 from annostream_annotate.domain.queue import Cursor, Waiting
-from annostream_annotate.domain.task import Annotation, AssetFact, Draft, ResultReference, Task, TaskState
+from annostream_annotate.domain.skip import TaskSkipped
+from annostream_annotate.domain.task import Annotation, AssetFact, Draft, ResultReference, Task
 
 Clock = Callable[[], datetime]
 # In [0, 1).
 Draw = Callable[[], float]
-TaskFact = TaskLeased | LeasesChanged | AnnotationSubmitted | AnnotationRevised
+TaskFact = TaskLeased | LeasesChanged | AnnotationSubmitted | AnnotationRevised | TaskSkipped
 Page = tuple[datetime, str]
 
 
@@ -43,15 +45,10 @@ class ProjectStore(Protocol):
 
 
 class TaskStore(Protocol):
-    """Tasks. What the queue's reads return lacks annotations and answers; lease facts write neither."""
+    """Tasks. What the queue's reads return lacks annotations and answers; facts of leases and skips write neither."""
 
     async def get(self, project: str, task: str) -> Task | None:
         """None for one that was never opened, too."""
-
-    def listed(
-        self, project: str, *, state: TaskState | None, after: Page | None, limit: int
-    ) -> AsyncGenerator[Task, None]:
-        """Newest first, read as they are asked for."""
 
     async def save(self, fact: TaskFact) -> bool:
         """Writes the fact's state with its events; False where the task's version is not the one that was read."""
@@ -68,6 +65,9 @@ class TaskStore(Protocol):
     async def requeued(self, project: str, after: Waiting | None, limit: int) -> list[Task]:
         """Tasks with a slot that came back, the longest waiting first, those after `after`."""
 
+    async def skipped_by(self, project: str, annotator: str, limit: int) -> list[Task]:
+        """Open tasks that the annotator has skipped, those that changed longest ago first."""
+
     async def expired(self, now: datetime, limit: int) -> list[Task]:
         """Tasks with a lease that has ended, of all projects."""
 
@@ -81,7 +81,22 @@ class TaskStore(Protocol):
         """Writes each task's facts in one write of its own; False where some met a newer version, and were left."""
 
     async def note_draft(self, draft: Draft) -> None:
-        """Marks the task: leasing it again looks for the draft, and whoever read it before reads it again to write."""
+        """Marks the task: leasing it again looks for the draft, and whoever read it before reads it again to write.
+
+        One that is marked stays as it is.
+        """
+
+
+class TaskLists(Protocol):
+    """Tasks as people look for them. They lack answers; where no results are wanted, small ones come empty."""
+
+    def listed(self, project: str, wanted: Wanted, after: Place | None, limit: int) -> AsyncGenerator[Task, None]:
+        """What comes after `after` in the order that is wanted, read as it is asked for."""
+
+    async def searched(
+        self, project: str, wanted: Wanted, after: Place | None, limit: int
+    ) -> tuple[AsyncGenerator[Task, None], bool]:
+        """Those with the wanted words; and whether there are more with the first word than are looked at."""
 
 
 class CursorStore(Protocol):
@@ -97,8 +112,12 @@ class DraftStore(Protocol):
     """Kept work, one draft an annotator and task."""
 
     async def get(self, project: str, task: str, annotator: str) -> Draft | None: ...
-    async def keep(self, draft: Draft) -> None: ...
-    async def drop(self, project: str, task: str, annotator: str) -> None: ...
+
+    async def keep(self, draft: Draft) -> None:
+        """In place of what was there; what was made for a later version of the annotation stays."""
+
+    async def drop(self, project: str, task: str, annotator: str, version: int) -> None:
+        """What was made before this version of the annotation."""
 
 
 class HistoryStore(Protocol):
@@ -144,5 +163,6 @@ __all__ = [
     "ProjectStore",
     "ResultStore",
     "TaskFact",
+    "TaskLists",
     "TaskStore",
 ]  # fmt: skip

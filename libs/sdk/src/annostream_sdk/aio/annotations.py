@@ -1,5 +1,7 @@
 """Annotations: submitted under a lease, revised by who made them."""
 
+from datetime import UTC, datetime
+
 from annostream.annotate.v1 import annotate_service_pb2 as api
 from annostream.annotate.v1.annotate_service_pb2_grpc import AnnotateServiceStub
 from annostream.annotate.v1.annotation_pb2 import Annotation, Draft, Result
@@ -70,6 +72,14 @@ class Annotations:
             request_id=request_id,
         )
         return (await self._service.call(self._stub.ReviseAnnotation, request)).annotation
+
+    async def save_draft(self, task: str, result: Result, *, annotation_version: int = 0) -> datetime:
+        """Keeps work that is not submitted yet, and says when; annotation_version: of the caller's annotation, 0: none.
+
+        Raises DRAFT_OUTDATED, RESULT_TOO_LARGE.
+        """
+        request = api.SaveDraftRequest(task=task, result=result, annotation_version=annotation_version)
+        return (await self._service.call(self._stub.SaveDraft, request)).update_time.ToDatetime(UTC)
 
     async def draft(self, task: str) -> Draft:
         """The caller's kept work on a task. Raises DRAFT_NOT_FOUND."""

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from annostream.annotate.v1.annotation_pb2 import Annotation, Region
-from annostream.annotate.v1.task_pb2 import Task
+from annostream.annotate.v1.task_pb2 import Skip, Task
 from annostream_sdk.cli.session import LimitOption, ProjectOption, Session, command, short_state, taken
 from annostream_sdk.events import message_json
 
@@ -26,13 +26,25 @@ class State(StrEnum):
 async def list_tasks(
     session: Session,
     project: ProjectOption,
+    *,
     state: Annotated[State, typer.Option(help="Which ones.")] = State.ALL,
     limit: LimitOption = 50,
+    search: Annotated[str, typer.Option(help="Beginnings of words of the path.")] = "",
+    annotator: Annotated[
+        str, typer.Option(help="users/NAME: what they hold or have annotated; with --skipped, what they have skipped.")
+    ] = "",
+    skipped: Annotated[bool, typer.Option("--skipped", help="What somebody has skipped.")] = False,
+    sort: Annotated[
+        str, typer.Option(help='create_time, update_time, path or region_count; "path desc" turns it round.')
+    ] = "",
 ) -> None:
-    """List tasks, newest first."""
+    """List tasks, newest first unless --sort says otherwise."""
     wanted = Task.STATE_UNSPECIFIED if state is State.ALL else Task.State.Value(f"STATE_{state.upper()}")
     async with session.client() as client:
-        listed = client.tasks.list(project, state=wanted)
+        listed = client.tasks.list(
+            project, state=wanted, search=search, annotator=annotator, skipped=skipped, order_by=sort,
+            with_results=session.as_json,
+        )  # fmt: skip
         if session.as_json:
             async for task in taken(listed, limit):
                 session.print_json(message_json(task))
@@ -57,6 +69,8 @@ async def show(session: Session, task: Annotated[str, typer.Argument(help="proje
     session.print_facts(facts)
     rows = [row for annotation in found.annotations for row in _regions(annotation)]
     session.print_table(("annotator", "version", "labels", "shape", "x, y, width, height"), rows)
+    if found.skips:
+        session.print_table(("skipped by", "reason", "comment"), [_skip(skip) for skip in found.skips])
 
 
 def _regions(annotation: Annotation) -> list[tuple[object, ...]]:
@@ -66,6 +80,10 @@ def _regions(annotation: Annotation) -> list[tuple[object, ...]]:
     if not annotation.result.regions:
         return [(*head, "", "nothing there", "")]
     return [(*head, ", ".join(region.label_ids), *_shape(region)) for region in annotation.result.regions]
+
+
+def _skip(skip: Skip) -> tuple[str, str, str]:
+    return skip.annotator, Skip.Reason.Name(skip.reason).removeprefix("REASON_").lower().replace("_", " "), skip.comment
 
 
 def _shape(region: Region) -> tuple[str, str]:

@@ -361,14 +361,14 @@ class ListTasksRequest(_message.Message):
     """Unspecified: all."""
     order_by: _builtins.str
     """create_time, update_time, path (as people count: img2 before img10) or region_count, each also with " desc".
-    Empty: "create_time desc".
+    Empty: "create_time desc", with an annotator or skipped "update_time desc".
     """
     annotator: _builtins.str
-    """users/yumi: what this person holds or has annotated. Only by update_time."""
+    """users/yumi: what this person holds or has annotated; with skipped, what they have skipped. Only by update_time."""
     skipped: _builtins.bool
     """What somebody has skipped. Only by update_time."""
     search: _builtins.str
-    """Words of the asset's path by their beginnings, whatever the case: all of them have to be there."""
+    """Words of the asset's path by their beginnings, whatever the case: all of them have to be there. At most 200 characters."""
     without_results: _builtins.bool
     """Annotations come with region_count, without result and reference."""
     def __init__(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from annostream_annotate.domain.draft import present_version
 from annostream_annotate.domain.lease import held_slot, holder
+from annostream_annotate.domain.skip import without_skip
 from annostream_annotate.domain.task import (
     Annotation,
     Answer,
@@ -97,10 +99,16 @@ def _submitted(task: Task, number: int, annotation: Annotation, work: Work, now:
         complete_time=now if complete else None,
         update_time=now,
         revision=task.revision + (2 if complete else 1),
-        drafters=tuple(drafter for drafter in task.drafters if drafter != work.annotator),
+        drafters=_without(work.annotator, task.drafters),
+        skips=without_skip(task, work.annotator),
     )
     answer = Answer(work.request_id, work.annotator, annotation.id, annotation.version, after.state)
     return AnnotationSubmitted(after, annotation, answer)
+
+
+def _without(annotator: str, drafters: tuple[str, ...]) -> tuple[str, ...]:
+    """The draft ends with the annotation that it became."""
+    return tuple(drafter for drafter in drafters if drafter != annotator)
 
 
 def before_completion(fact: AnnotationSubmitted) -> Task:
@@ -120,7 +128,8 @@ def _same_again(task: Task, work: Work, token: int) -> Answer | None:
 
 
 def _kept(task: Task, work: Work, now: datetime) -> DraftKept:
-    draft = Draft(task.project, task.id, work.annotator, work.content, now)
+    version = present_version(task, work.annotator)
+    draft = Draft(task.project, task.id, work.annotator, work.content, now, version)
     if task.state is not TaskState.OPEN:
         return DraftKept(task, draft, f"TASK_{task.state.value}")
     if any(slot.free(now) for slot in task.slots):
@@ -153,6 +162,7 @@ def revise(
         annotations=tuple(annotation if a.id == annotation.id else a for a in task.annotations),
         update_time=now,
         revision=task.revision + 1,
+        drafters=_without(work.annotator, task.drafters),
     )
     answer = Answer(work.request_id, work.annotator, annotation.id, annotation.version, after.state)
     return AnnotationRevised(after, annotation, previous, answer)

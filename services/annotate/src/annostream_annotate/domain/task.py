@@ -118,13 +118,35 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """Work that came too late."""
+    """Work that came too late, or is not submitted yet.
+
+    annotation_version: of the annotator's annotation that it changes; 0: there is none yet.
+    """
 
     project: str
     task: str
     annotator: str
     content: Content
     update_time: datetime
+    annotation_version: int = 0
+
+
+class SkipReason(Enum):
+    BAD_IMAGE = "BAD_IMAGE"
+    UNCLEAR = "UNCLEAR"
+    NO_LABEL_FITS = "NO_LABEL_FITS"
+    OTHER = "OTHER"
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Why an annotator gave the task back.  token: of the lease that ended with it."""
+
+    annotator: str
+    reason: SkipReason
+    comment: str
+    skip_time: datetime
+    token: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +169,7 @@ class Task:
     annotations: tuple[Annotation, ...] = ()
     answers: tuple[Answer, ...] = ()
     drafters: tuple[str, ...] = ()
+    skips: tuple[Skip, ...] = ()
     token: int = 0
     revision: int = 0
     version: int = 0
@@ -156,6 +179,14 @@ class Task:
     def name(self) -> str:
         return f"projects/{self.project}/tasks/{self.id}"
 
+    @property
+    def path(self) -> str:
+        return self.assets[0].path if self.assets else ""
+
+    @property
+    def region_count(self) -> int:
+        return sum(annotation.content.region_count for annotation in self.annotations)
+
     def slot_of(self, annotator: str) -> int | None:
         """The slot that the annotator holds, held last, or has submitted."""
         found = (i for i, s in enumerate(self.slots) if s.annotator == annotator and s.state is not SlotState.READY)
@@ -163,6 +194,9 @@ class Task:
 
     def annotation(self, annotation_id: str) -> Annotation | None:
         return next((a for a in self.annotations if a.id == annotation_id), None)
+
+    def skip_of(self, annotator: str) -> Skip | None:
+        return next((skip for skip in self.skips if skip.annotator == annotator), None)
 
     def answer_to(self, request_id: str, annotator: str) -> Answer | None:
         if not request_id:

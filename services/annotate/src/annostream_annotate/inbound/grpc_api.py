@@ -12,12 +12,15 @@ from annostream.annotate.v1 import annotate_service_pb2_grpc as api_grpc
 from annostream.annotate.v1 import annotation_pb2, task_pb2
 from annostream_annotate import messages
 from annostream_annotate.domain.annotation import DraftKept
+from annostream_annotate.domain.listing import place_of
 from annostream_annotate.domain.task import Draft, InlineResult, Task
 from annostream_annotate.ports import Clock
+from annostream_annotate.use_cases.drafting import Drafting
 from annostream_annotate.use_cases.leasing import Leased, Leasing, tasks_wanted
 from annostream_annotate.use_cases.projects import Projects
 from annostream_annotate.use_cases.reading import Reading
 from annostream_annotate.use_cases.results import Received, Results
+from annostream_annotate.use_cases.skipping import Skipping
 from annostream_annotate.use_cases.submitting import Sent, Submitting, Taken
 from annostream_kit.auth import Role, current_caller
 from annostream_kit.errors import InvalidArgument
@@ -58,6 +61,8 @@ class UseCases:
     projects: Projects
     leasing: Leasing
     submitting: Submitting
+    drafting: Drafting
+    skipping: Skipping
     reading: Reading
     results: Results
 
@@ -126,25 +131,30 @@ class AnnotateApi(api_grpc.AnnotateServiceServicer):
 
     async def ListTasks(self, request: api.ListTasksRequest, context: object) -> api.ListTasksResponse:
         (project_id,) = parse_name(_PROJECT, request.parent)
-        size = page_size(request.page_size)
-        state = messages.task_state_from_wire(request.state)
-        after = decode_time_token(request.page_token)
-        found = await self._uses.reading.tasks(project_id, state=state, after=after, limit=size + 1)
-        now = self._clock()
-        page = await fill_page(
-            found, lambda task: messages.task_with_leases(task, now), size=size, max_bytes=self._max_page_bytes
-        )
-        last = page.last
-        token = encode_time_token(last.create_time or last.update_time, last.id) if last else ""
-        return api.ListTasksResponse(tasks=page.items, next_page_token=token)
+        size, now = page_size(request.page_size), self._clock()
+        wanted = messages.wanted_from_request(request)
+        after = messages.place_from_token(request.page_token, wanted.order)
+        found, truncated = await self._uses.reading.listed(project_id, wanted, after=after, limit=size + 1)
+
+        def to_wire(task: Task) -> task_pb2.Task:
+            return messages.task_with_leases(task, now, results=wanted.results)
+
+        page = await fill_page(found, to_wire, size=size, max_bytes=self._max_page_bytes)
+        token = messages.token_of(place_of(page.last, wanted.order), wanted.order) if page.last else ""
+        return api.ListTasksResponse(tasks=page.items, next_page_token=token, search_truncated=truncated)
 
     async def LeaseTasks(self, request: api.LeaseTasksRequest, context: object) -> api.LeaseTasksResponse:
         (project_id,) = parse_name(_PROJECT, request.parent)
-        leased = await self._uses.leasing.next_tasks(
-            project_id, _caller(), tasks_wanted(request.max_tasks), request_id=_request_id(request.request_id)
+        handed = await self._uses.leasing.next_tasks(
+            project_id,
+            _caller(),
+            tasks_wanted(request.max_tasks),
+            request_id=_request_id(request.request_id),
+            skipped_too=request.skipped_too,
         )
         budget = Budget(self._max_page_bytes)
-        return api.LeaseTasksResponse(tasks=[await self._leased(one, budget) for one in leased])
+        tasks = [await self._leased(one, budget) for one in handed.tasks]
+        return api.LeaseTasksResponse(tasks=tasks, skipped_left=handed.skipped_left)
 
     async def LeaseTask(self, request: api.LeaseTaskRequest, context: object) -> api.LeaseTaskResponse:
         project_id, task_id = parse_name(_TASK, request.name)
@@ -191,9 +201,24 @@ class AnnotateApi(api_grpc.AnnotateServiceServicer):
         )
         return api.ReviseAnnotationResponse(annotation=messages.annotation_to_wire(taken.task, taken.annotation))
 
+    async def SkipTask(self, request: api.SkipTaskRequest, context: object) -> api.SkipTaskResponse:
+        project_id, task_id = parse_name(_TASK, request.task)
+        reason = messages.skip_reason_from_wire(request.reason)
+        skip = await self._uses.skipping.skip(
+            project_id, task_id, _caller(), request.lease_token, reason=reason, comment=request.comment
+        )
+        return api.SkipTaskResponse(skip=messages.skip_to_wire(skip))
+
+    async def SaveDraft(self, request: api.SaveDraftRequest, context: object) -> api.SaveDraftResponse:
+        project_id, task_id = parse_name(_TASK, request.task)
+        self._uses.results.check_size(request.result.ByteSize())
+        received = await _received(request.result)
+        saved = await self._uses.drafting.save(project_id, task_id, _caller(), received, request.annotation_version)
+        return api.SaveDraftResponse(update_time=messages.time_to_wire(saved))
+
     async def GetDraft(self, request: api.GetDraftRequest, context: object) -> api.GetDraftResponse:
         project_id, task_id = parse_name(_TASK, request.task)
-        draft = await self._uses.submitting.draft(project_id, task_id, _caller())
+        draft = await self._uses.drafting.get(project_id, task_id, _caller())
         return api.GetDraftResponse(draft=await self._draft(draft))
 
     async def GetPosition(self, request: api.GetPositionRequest, context: object) -> api.GetPositionResponse:
@@ -208,9 +233,9 @@ class AnnotateApi(api_grpc.AnnotateServiceServicer):
         return api.RepublishEventsResponse(announced=await self._uses.reading.announce_again(project_id))
 
     async def _leased(self, leased: Leased, drafts: Budget) -> api.LeasedTask:
-        # Annotators judge for themselves: what others answered is not handed out with the task.
+        task = messages.without_others_judgement(leased.task, _caller())
         wire = api.LeasedTask(
-            task=messages.task_with_leases(messages.without_annotations(leased.task), self._clock()),
+            task=messages.task_with_leases(task, self._clock()),
             lease=messages.lease_to_wire(leased.task, leased.slot),
         )
         if leased.draft is None:
@@ -256,9 +281,11 @@ def _keys(project_id: str, leases: Sequence[api.LeaseKey]) -> list[tuple[str, in
 
 
 async def _sent(result: annotation_pb2.Result, working_milliseconds: int, request_id: str) -> Sent:
+    return Sent(_caller(), await _received(result), working_milliseconds, _request_id(request_id))
+
+
+async def _received(result: annotation_pb2.Result) -> Received:
     def received() -> Received:
         return Received(messages.tidy_result(result), messages.regions_from_wire(result))
 
-    large = result.ByteSize() > _THREAD_ABOVE_BYTES
-    content = await asyncio.to_thread(received) if large else received()
-    return Sent(_caller(), content, working_milliseconds, _request_id(request_id))
+    return await asyncio.to_thread(received) if result.ByteSize() > _THREAD_ABOVE_BYTES else received()

@@ -14,6 +14,7 @@ from annostream_annotate.messages.events import (
     state_after,
     task_asset_from_wire,
 )
+from annostream_annotate.messages.listing import place_from_token, token_of, wanted_from_request
 from annostream_annotate.messages.projects import (
     nfc,
     project_to_wire,
@@ -28,12 +29,14 @@ from annostream_annotate.messages.tasks import (
     draft_to_wire,
     lease_to_wire,
     reference_to_wire,
-    task_state_from_wire,
+    skip_reason_from_wire,
+    skip_to_wire,
     task_state_to_wire,
     task_to_wire,
     task_with_leases,
-    without_annotations,
+    without_others_judgement,
 )
+from annostream_annotate.messages.times import time_to_wire
 
 __all__ = [
     "COUNTED_TYPES",
@@ -52,18 +55,23 @@ __all__ = [
     "labels_by_region",
     "lease_to_wire",
     "nfc",
+    "place_from_token",
     "project_to_wire",
     "reference_to_wire",
     "regions_from_wire",
     "schema_from_wire",
+    "skip_reason_from_wire",
+    "skip_to_wire",
     "state_after",
     "task_asset_from_wire",
-    "task_state_from_wire",
     "task_state_to_wire",
     "task_to_wire",
     "task_with_leases",
     "tidy_result",
+    "time_to_wire",
+    "token_of",
+    "wanted_from_request",
     "wish_from_request",
     "wish_from_wire",
-    "without_annotations",
+    "without_others_judgement",
 ]

@@ -10,9 +10,11 @@ from annostream.ingest.v1 import events_pb2 as ingest_events
 from annostream_annotate.domain.annotation import AnnotationRevised, AnnotationSubmitted, before_completion
 from annostream_annotate.domain.lease import LeasesChanged, TaskLeased
 from annostream_annotate.domain.project import Project, ProjectChanged, ProjectCreated
+from annostream_annotate.domain.skip import TaskSkipped
 from annostream_annotate.domain.task import (
     AssetFact,
     AssetNoted,
+    Skip,
     SlotState,
     Task,
     TaskAsset,
@@ -40,6 +42,7 @@ _STATE_BY_EVENT = {
     events_pb2.TaskOpened.DESCRIPTOR.full_name: TaskState.OPEN,
     events_pb2.TaskReopened.DESCRIPTOR.full_name: TaskState.OPEN,
     events_pb2.AnnotationSubmitted.DESCRIPTOR.full_name: TaskState.OPEN,
+    events_pb2.TaskSkipped.DESCRIPTOR.full_name: TaskState.OPEN,
     events_pb2.TaskCompleted.DESCRIPTOR.full_name: TaskState.COMPLETED,
     events_pb2.TaskWithdrawn.DESCRIPTOR.full_name: TaskState.WITHDRAWN,
 }
@@ -50,11 +53,18 @@ COUNTED_TYPES = frozenset({*_STATE_BY_EVENT, _REVISED})
 
 
 Fact = (
-    ProjectCreated | ProjectChanged | AssetFact | TaskLeased | LeasesChanged | AnnotationSubmitted | AnnotationRevised
+    ProjectCreated
+    | ProjectChanged
+    | AssetFact
+    | TaskLeased
+    | LeasesChanged
+    | AnnotationSubmitted
+    | AnnotationRevised
+    | TaskSkipped
 )
 
 
-def events_of(fact: Fact) -> list[Event]:  # noqa: PLR0911  # one case a fact
+def events_of(fact: Fact) -> list[Event]:  # noqa: C901, PLR0911  # one case a fact
     """What a fact announces, in order; leases announce nothing, for they end by themselves."""
     match fact:
         case ProjectCreated(project):
@@ -70,6 +80,8 @@ def events_of(fact: Fact) -> list[Event]:  # noqa: PLR0911  # one case a fact
                 task=task_to_wire(task), annotation=annotation_name(task, annotation.id)
             )
             return [_task_event(revised, task)]
+        case TaskSkipped(task, skip):
+            return [_skipped(task, skip)]
         case TaskOpened(task):
             return [_task_event(events_pb2.TaskOpened(task=task_to_wire(task)), task)]
         case TaskReopened(task):
@@ -90,6 +102,10 @@ def _submitted(fact: AnnotationSubmitted) -> list[Event]:
     return [submitted, _task_event(events_pb2.TaskCompleted(task=task_to_wire(fact.task)), fact.task)]
 
 
+def _skipped(task: Task, skip: Skip) -> Event:
+    return _task_event(events_pb2.TaskSkipped(task=task_to_wire(task), annotator=skip.annotator), task)
+
+
 def current_project_event(project: Project) -> Event:
     """Announces what a project is now."""
     return _project_event(events_pb2.ProjectChanged(project=project_to_wire(project)), project)
@@ -102,6 +118,8 @@ def current_task_event(task: Task) -> Event:
         return _task_event(events_pb2.TaskCompleted(task=wire), task)
     if task.state is TaskState.WITHDRAWN:
         return _task_event(events_pb2.TaskWithdrawn(task=wire), task)
+    if task.skips and task.skips[-1].skip_time == task.update_time:
+        return _skipped(task, task.skips[-1])
     if any(slot.state is SlotState.SUBMITTED for slot in task.slots) and task.annotations:
         name = annotation_name(task, task.annotations[-1].id)
         return _task_event(events_pb2.AnnotationSubmitted(task=wire, annotation=name), task)

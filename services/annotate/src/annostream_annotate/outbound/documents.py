@@ -7,6 +7,7 @@ from datetime import datetime
 from bson import Binary
 
 from annostream_annotate.domain.label_schema import Control, Label, LabelSchema, Shape
+from annostream_annotate.domain.path import path_key, words
 from annostream_annotate.domain.project import Project, ProjectState
 from annostream_annotate.domain.task import (
     Annotation,
@@ -14,6 +15,8 @@ from annostream_annotate.domain.task import (
     Content,
     InlineResult,
     ResultReference,
+    Skip,
+    SkipReason,
     Slot,
     SlotState,
     Task,
@@ -24,6 +27,7 @@ from annostream_kit.mongo import Document
 
 # The queue's keys: scalars, for an index over an array cannot serve a bounded sort.
 QUEUE_KEYS = ("ready_rank", "requeued_at", "lease_expires_at", "holders")
+SKIP_KEYS = ("skips", "skipped_by")
 
 
 def project_document(project: Project) -> Document:
@@ -83,7 +87,8 @@ def content_document(content: Content) -> Document:
 def content_of(row: Document) -> Content:
     if "key" in row:
         return ResultReference(row["key"], row["sha256"], row["bytes"], row["regions"])
-    return InlineResult(bytes(row["data"]), row["regions"])
+    # A list without results leaves the bytes in the database.
+    return InlineResult(bytes(row.get("data", b"")), row["regions"])
 
 
 def annotation_document(annotation: Annotation) -> Document:
@@ -156,11 +161,62 @@ def queue_fields(task: Task) -> Document:
     return fields
 
 
+def annotation_fields(task: Task) -> Document:
+    """The annotations and skips, and what lists find them by; an absent key is to be taken away."""
+    fields: Document = {
+        "annotations": [annotation_document(annotation) for annotation in task.annotations],
+        "region_count": task.region_count,
+    }
+    if task.annotations:
+        fields["annotators"] = [annotation.annotator for annotation in task.annotations]
+    return fields | skip_fields(task)
+
+
+def skip_fields(task: Task) -> Document:
+    if not task.skips:
+        return {}
+    return {
+        "skips": [
+            {"annotator": s.annotator, "reason": s.reason.value, "comment": s.comment, "at": s.skip_time,
+             "token": s.token}
+            for s in task.skips
+        ],
+        "skipped_by": [skip.annotator for skip in task.skips],
+    }  # fmt: skip
+
+
+def _skip_of(row: Document) -> Skip:
+    return Skip(row["annotator"], SkipReason(row["reason"]), row["comment"], row["at"], row["token"])
+
+
+def asset_fields(task: Task) -> Document:
+    """The assets, and what their paths are sorted and found by. A purge leaves no word of them."""
+    return {
+        "assets": [{"name": a.name, "path": a.path, "width": a.width, "height": a.height} for a in task.assets],
+        **path_fields(task.path),
+    }
+
+
+def path_fields(path: str) -> Document:
+    return {"path_key": path_key(path), "words": list(words(path))}
+
+
+def listed_fields(row: Document) -> Document:
+    """What lists find a task by, of a document that was written without it."""
+    annotations = row.get("annotations", ())
+    fields: Document = {
+        **path_fields(row["assets"][0]["path"] if row["assets"] else ""),
+        "region_count": sum(annotation["content"]["regions"] for annotation in annotations),
+    }
+    if annotations:
+        fields["annotators"] = [annotation["annotator"] for annotation in annotations]
+    return fields
+
+
 def state_fields(task: Task) -> Document:
-    """What changes with the events of its asset."""
+    """What changes with each event."""
     fields: Document = {
         "state": task.state.value,
-        "assets": [{"name": a.name, "path": a.path, "width": a.width, "height": a.height} for a in task.assets],
         "rank": task.rank,
         "asset_revision": task.asset_revision,
         "revision": task.revision,
@@ -178,8 +234,9 @@ def new_task_document(task: Task) -> Document:
         "_id": task.id,
         "project": task.project,
         **state_fields(task),
+        **asset_fields(task),
         **queue_fields(task),
-        "annotations": [],
+        **annotation_fields(task),
         "version": 1,
     }
 
@@ -199,6 +256,7 @@ def task_of(row: Document) -> Task:
         annotations=tuple(annotation_of(a) for a in row.get("annotations", ())),
         answers=tuple(_answer_of(a) for a in row.get("requests", ())),
         drafters=tuple(row.get("drafters", ())),
+        skips=tuple(_skip_of(skip) for skip in row.get("skips", ())),
         token=row["token"],
         revision=row["revision"],
         version=row["version"],

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 
 from pymongo import WriteConcern
+from pymongo.errors import DuplicateKeyError
 
 from annostream_annotate.domain.queue import Cursor
 from annostream_annotate.domain.task import Annotation, Draft, ResultReference
@@ -47,15 +49,26 @@ class MongoDrafts:
 
     async def get(self, project: str, task: str, annotator: str) -> Draft | None:
         row = await self._rows.find_one({"_id": _draft_id(project, task, annotator)})
-        return Draft(project, task, annotator, content_of(row["content"]), row["updated_at"]) if row else None
+        if row is None:
+            return None
+        version = row.get("annotation_version", 0)
+        return Draft(project, task, annotator, content_of(row["content"]), row["updated_at"], version)
 
     async def keep(self, draft: Draft) -> None:
-        fields: Document = {"content": content_document(draft.content), "updated_at": draft.update_time}
+        fields: Document = {
+            "content": content_document(draft.content),
+            "updated_at": draft.update_time,
+            "annotation_version": draft.annotation_version,
+        }
         key = _draft_id(draft.project, draft.task, draft.annotator)
-        await self._rows.update_one({"_id": key}, {"$set": fields}, upsert=True)
+        no_later: Document = {"_id": key, "annotation_version": {"$not": {"$gt": draft.annotation_version}}}
+        # The key is there and does not match: a later one is kept.
+        with suppress(DuplicateKeyError):
+            await self._rows.update_one(no_later, {"$set": fields}, upsert=True)
 
-    async def drop(self, project: str, task: str, annotator: str) -> None:
-        await self._rows.delete_one({"_id": _draft_id(project, task, annotator)})
+    async def drop(self, project: str, task: str, annotator: str, version: int) -> None:
+        key = _draft_id(project, task, annotator)
+        await self._rows.delete_one({"_id": key, "annotation_version": {"$not": {"$gte": version}}})
 
 
 def _draft_id(project: str, task: str, annotator: str) -> str:

@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from pymongo import ASCENDING, DESCENDING, InsertOne, ReturnDocument, UpdateOne
+from pymongo import ASCENDING, InsertOne, ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from annostream_annotate.domain.annotation import AnnotationRevised, AnnotationSubmitted
 from annostream_annotate.domain.lease import LeasesChanged, TaskLeased
 from annostream_annotate.domain.queue import Waiting
+from annostream_annotate.domain.skip import TaskSkipped
 from annostream_annotate.domain.task import AssetFact, Draft, Task, TaskState
 from annostream_annotate.messages import events_of
 from annostream_annotate.outbound.documents import (
     QUEUE_KEYS,
-    annotation_document,
+    SKIP_KEYS,
+    annotation_fields,
     answer_document,
+    asset_fields,
     new_task_document,
     queue_fields,
+    skip_fields,
     state_fields,
     task_of,
 )
-from annostream_annotate.outbound.projects import older_than
-from annostream_annotate.ports import Page, TaskFact
+from annostream_annotate.ports import TaskFact
 from annostream_kit.errors import ResourceExhausted
-from annostream_kit.mongo import Database, Document, only_duplicates, streamed
+from annostream_kit.mongo import Database, Document, only_duplicates
 from annostream_kit.mongo_outbox import event_document
 from annostream_kit.outbox import admit
 
 _KEPT_REQUESTS = 32
 # Beyond this an aggregate's document would near MongoDB's 16 MB.
 _MAX_PENDING_BYTES = 8 << 20
-_LIGHT = {"annotations": 0, "requests": 0, "events": 0}
-_WHOLE = {"events.data": 0}
-_LISTED = {"requests": 0, "events": 0}
+_LIGHT = {"annotations": 0, "requests": 0, "events": 0, "words": 0}
+_WHOLE = {"events.data": 0, "words": 0}
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
-_HORIZON = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class MongoTasks:
@@ -50,36 +51,28 @@ class MongoTasks:
         row = await self._rows.find_one({"_id": task}, _WHOLE)
         return task_of(row) if row and row["project"] == project and "created_at" in row else None
 
-    async def listed(
-        self, project: str, *, state: TaskState | None, after: Page | None, limit: int
-    ) -> AsyncGenerator[Task, None]:
-        scope: Document = {"project": project, "created_at": {"$lte": _HORIZON}}
-        if state:
-            scope["state"] = state.value
-        if after:
-            scope |= older_than(after)
-        rows = self._rows.find(scope, _LISTED).sort([("created_at", DESCENDING), ("_id", DESCENDING)])
-        async for row in streamed(rows.limit(limit)):
-            yield task_of(row)
-
     async def save(self, fact: TaskFact) -> bool:
         task = fact.task
         sets = queue_fields(task)
         push: Document = {}
         pull: Document = {}
+        absent: tuple[str, ...] = QUEUE_KEYS
         match fact:
             case TaskLeased() | LeasesChanged():
                 pass
+            case TaskSkipped():
+                sets |= state_fields(task) | skip_fields(task)
+                push["events"] = {"$each": _admitted(fact, task.pending_events)}
             case AnnotationSubmitted() | AnnotationRevised():
-                sets |= state_fields(task)
-                sets["annotations"] = [annotation_document(a) for a in task.annotations]
-                if isinstance(fact, AnnotationSubmitted):
-                    # Only one's own: another's draft may have been noted since the task was read.
-                    pull["drafters"] = fact.annotation.annotator
+                sets |= state_fields(task) | annotation_fields(task)
+                absent += SKIP_KEYS
+                # Only one's own: another's draft may have been noted since the task was read.
+                pull["drafters"] = fact.annotation.annotator
                 push["events"] = {"$each": _admitted(fact, task.pending_events)}
                 if fact.answer.request_id:
                     push["requests"] = {"$each": [answer_document(fact.answer)], "$slice": -_KEPT_REQUESTS}
-        answer = await self._rows.update_one({"_id": task.id, "version": task.version}, _update(task, sets, push, pull))
+        update = _update(task, sets, push, pull, absent)
+        answer = await self._rows.update_one({"_id": task.id, "version": task.version}, update)
         return bool(answer.modified_count)
 
     async def held_by(self, project: str, annotator: str, limit: int) -> list[Task]:
@@ -102,6 +95,10 @@ class MongoTasks:
         if after is not None:
             scope["$or"] = [{"requeued_at": {"$gt": since}}, {"_id": {"$gt": last_id}}]
         return await self._queue(scope, limit, "requeued_at", "_id")
+
+    async def skipped_by(self, project: str, annotator: str, limit: int) -> list[Task]:
+        scope = {"project": project, "skipped_by": annotator, "state": TaskState.OPEN.value}
+        return await self._queue(scope, limit, "updated_at", "_id")
 
     async def expired(self, now: datetime, limit: int) -> list[Task]:
         return await self._queue({"lease_expires_at": {"$lte": now}}, limit, "lease_expires_at")
@@ -144,14 +141,15 @@ def _write(facts: Sequence[AssetFact]) -> InsertOne[Document] | UpdateOne:
     events = [document for fact in facts for document in _admitted(fact, task.pending_events)]
     if task.version == 0:
         return InsertOne({**new_task_document(task), **({"events": events} if events else {})})
-    sets = {**queue_fields(task), **state_fields(task)}
+    sets = {**queue_fields(task), **state_fields(task), **asset_fields(task)}
     push: Document = {"events": {"$each": events}} if events else {}
-    return UpdateOne({"_id": task.id, "version": task.version}, _update(task, sets, push, {}))
+    return UpdateOne({"_id": task.id, "version": task.version}, _update(task, sets, push, {}, QUEUE_KEYS))
 
 
-def _update(task: Task, sets: Document, push: Document, pull: Document) -> Document:
+def _update(task: Task, sets: Document, push: Document, pull: Document, keys: Sequence[str]) -> Document:
+    """keys: those to be taken away where `sets` does not name them."""
     update: Document = {"$set": {**sets, "version": task.version + 1}}
-    update["$unset"] = {key: "" for key in QUEUE_KEYS if key not in sets}
+    update["$unset"] = {key: "" for key in keys if key not in sets}
     update["$push"], update["$pull"] = push, pull
     return {name: change for name, change in update.items() if change}
 

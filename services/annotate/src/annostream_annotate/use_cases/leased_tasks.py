@@ -27,6 +27,10 @@ class LeasedTasks:
         while len(self._tasks) > _TASKS:
             self._tasks.popitem(last=False)
 
+    def forget(self, task: str) -> None:
+        """Somebody has written it: whoever submits it reads it again."""
+        self._tasks.pop(task, None)
+
     def take(self, project: str, task: str, annotator: str, token: int, now: datetime) -> Task | None:
         """The task as it was leased under this token; None where it has to be read."""
         found = self._tasks.pop(task, None)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from annostream_annotate.domain.lease import (
     NotLeasable,
@@ -19,21 +18,23 @@ from annostream_annotate.domain.lease import (
 )
 from annostream_annotate.domain.project import ProjectState
 from annostream_annotate.domain.task import Draft, Task
-from annostream_annotate.ports import Clock, DraftStore, TaskStore
+from annostream_annotate.ports import Clock, TaskStore
+from annostream_annotate.use_cases.attempts import ATTEMPTS, again
+from annostream_annotate.use_cases.drafting import Drafting
 from annostream_annotate.use_cases.known_projects import KnownProjects
 from annostream_annotate.use_cases.leased_tasks import LeasedTasks
-from annostream_annotate.use_cases.queue import Queue, Search
-from annostream_kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
+from annostream_annotate.use_cases.missing import task_missing
+from annostream_annotate.use_cases.queue import Queue
+from annostream_annotate.use_cases.search import Search
+from annostream_kit.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
 
 MAX_TASKS_A_CALL = 32
-_ATTEMPTS = 16
 _SENTENCES = {
     "TASK_COMPLETED": "has all its annotations",
     "TASK_WITHDRAWN": "is withdrawn: its asset was deleted",
     "ALREADY_ANNOTATED": "has your annotation already: revise that",
     "ALREADY_HELD": "is held by you",
 }
-Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,21 @@ class Leased:
     draft: Draft | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """skipped_left: there is nothing left but what the annotator has skipped."""
+
+    tasks: list[Leased]
+    skipped_left: bool = False
+
+
 class Leasing:
     """Hands tasks out: a slot of a task has at most one holder at any time, for each lease is one guarded write."""
 
     def __init__(  # noqa: PLR0917  # wiring
         self,
         tasks: TaskStore,
-        drafts: DraftStore,
+        drafting: Drafting,
         known: KnownProjects,
         queue: Queue,
         leased: LeasedTasks,
@@ -61,7 +70,7 @@ class Leasing:
         max_leases: int,
     ) -> None:
         self._tasks = tasks
-        self._drafts = drafts
+        self._drafting = drafting
         self._known = known
         self._queue = queue
         self._leased = leased
@@ -69,21 +78,23 @@ class Leasing:
         self._length = timedelta(seconds=lease_seconds)
         self._max_leases = max_leases
 
-    async def next_tasks(self, project_id: str, annotator: str, count: int, *, request_id: str) -> list[Leased]:
+    async def next_tasks(
+        self, project_id: str, annotator: str, count: int, *, request_id: str, skipped_too: bool = False
+    ) -> Handed:
         """Up to `count` tasks. Raises NotFound PROJECT_NOT_FOUND, ResourceExhausted TOO_MANY_LEASES."""
         project = await self._known.recent(project_id)
-        search = self._queue.search(project, annotator, self._clock())
+        search = self._queue.search(project, annotator, self._clock(), skipped_too=skipped_too)
         held, _ = await asyncio.gather(self._held(project_id, annotator), search.first_look(count))
         if request_id:
-            again = [leased for leased in held if leased.task.slots[leased.slot].request_id == request_id]
-            if again:
-                return await self._with_drafts(again, annotator)
+            repeated = [leased for leased in held if leased.task.slots[leased.slot].request_id == request_id]
+            if repeated:
+                return Handed(await self._with_drafts(repeated, annotator))
         if project.state is ProjectState.ARCHIVED:
-            return []
+            return Handed([])
         self._check_room(len(held), annotator)
         wanted = min(count, self._max_leases - len(held))
         taken: list[Leased] = []
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             candidates = await search.candidates(wanted - len(taken))
             if not candidates and (taken or not await search.others_tried()):
                 break
@@ -91,7 +102,7 @@ class Leasing:
             if len(taken) >= wanted:
                 break
         await search.done([leased.task for leased in taken])
-        return await self._with_drafts(taken, annotator)
+        return Handed(await self._with_drafts(taken, annotator), not taken and search.skipped_left)
 
     async def _take(
         self, search: Search, candidates: Sequence[Task], annotator: str, wanted: int, *, request_id: str
@@ -138,7 +149,7 @@ class Leasing:
                 fact = asked
             return Leased(fact.task, fact.slot) if await self._save(fact) else None
 
-        leased = await _again(attempt)
+        leased = await again(attempt)
         return (await self._with_drafts([leased], annotator))[0]
 
     async def renew(
@@ -155,7 +166,7 @@ class Leasing:
                     return ""
                 return Leased(fact.task, fact.slot) if await self._save(fact) else None
 
-            answer = await _again(attempt)
+            answer = await again(attempt)
             return answer if isinstance(answer, Leased) else None
 
         answers = await asyncio.gather(*(one(*key) for key in keys))
@@ -173,7 +184,7 @@ class Leasing:
                     return False
                 return True if await self._tasks.save(fact) else None
 
-            return await _again(attempt)
+            return await again(attempt)
 
         answers = await asyncio.gather(*(one(*key) for key in keys))
         self._queue.changed(project_id)
@@ -212,17 +223,7 @@ class Leasing:
         return task
 
     async def _with_drafts(self, leased: Sequence[Leased], annotator: str) -> list[Leased]:
-        return [
-            replace(one, draft=await self._drafts.get(one.task.project, one.task.id, annotator))
-            if annotator in one.task.drafters
-            else one
-            for one in leased
-        ]
-
-
-def task_missing(project_id: str, task_id: str) -> NotFound:
-    name = f"projects/{project_id}/tasks/{task_id}"
-    return NotFound("TASK_NOT_FOUND", f"There is no task {name}.", task=name)
+        return [replace(one, draft=await self._drafting.of_leased(one.task, annotator)) for one in leased]
 
 
 def refusal(task: Task, reason: NotLeasable) -> FailedPrecondition:
@@ -239,12 +240,3 @@ def tasks_wanted(asked: int) -> int:
         message = f"max_tasks is {asked}: give 1 to {MAX_TASKS_A_CALL}."
         raise InvalidArgument("INVALID_MAX_TASKS", message, max_tasks=asked)
     return asked or 1
-
-
-async def _again(attempt: Callable[[], Awaitable[Found | None]]) -> Found:
-    """Until no other writer came between; each attempt reads afresh."""
-    for _ in range(_ATTEMPTS):
-        found = await attempt()
-        if found is not None:
-            return found
-    raise Aborted("TASK_BUSY", "Others write this task now: try again.", retry_after_seconds=0.2)

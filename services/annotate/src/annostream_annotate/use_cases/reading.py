@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 
-from annostream_annotate.domain.task import Annotation, Task, TaskState
-from annostream_annotate.ports import Announcements, Page, TaskStore
+from annostream_annotate.domain.listing import Place, Wanted
+from annostream_annotate.domain.task import Annotation, Task
+from annostream_annotate.ports import Announcements, TaskLists, TaskStore
 from annostream_annotate.use_cases.known_projects import KnownProjects
-from annostream_annotate.use_cases.leasing import task_missing
+from annostream_annotate.use_cases.missing import task_missing
 from annostream_kit.errors import NotFound
 
 
 class Reading:
     """Answers what is there; changes nothing."""
 
-    def __init__(self, tasks: TaskStore, known: KnownProjects, events: Announcements) -> None:
+    def __init__(self, tasks: TaskStore, lists: TaskLists, known: KnownProjects, events: Announcements) -> None:
         self._tasks = tasks
+        self._lists = lists
         self._known = known
         self._events = events
 
@@ -34,12 +36,14 @@ class Reading:
             raise NotFound("ANNOTATION_NOT_FOUND", f"{task.name} has no annotation {annotation_id}.")
         return task, found
 
-    async def tasks(
-        self, project_id: str, *, state: TaskState | None, after: Page | None, limit: int
-    ) -> AsyncGenerator[Task, None]:
-        """Newest first. Raises NotFound PROJECT_NOT_FOUND."""
+    async def listed(
+        self, project_id: str, wanted: Wanted, *, after: Place | None, limit: int
+    ) -> tuple[AsyncGenerator[Task, None], bool]:
+        """The tasks, and whether a search was cut short. Raises NotFound PROJECT_NOT_FOUND."""
         await self._known.recent(project_id)
-        return self._tasks.listed(project_id, state=state, after=after, limit=limit)
+        if wanted.words:
+            return await self._lists.searched(project_id, wanted, after, limit)
+        return self._lists.listed(project_id, wanted, after, limit), False
 
     async def position(self, project_id: str) -> Mapping[int, int]:
         """Partition -> an offset before which everything acknowledged before this call lies.

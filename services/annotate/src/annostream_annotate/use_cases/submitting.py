@@ -18,15 +18,15 @@ from annostream_annotate.domain.annotation import (
 )
 from annostream_annotate.domain.label_schema import LabelSchema
 from annostream_annotate.domain.result import Kept, uses_retired
-from annostream_annotate.domain.task import Annotation, Answer, Content, Draft, Task, TaskState
-from annostream_annotate.ports import Announcements, Clock, DraftStore, HistoryStore, TaskStore
+from annostream_annotate.domain.task import Annotation, Answer, Content, Task, TaskState
+from annostream_annotate.ports import Announcements, Clock, HistoryStore, TaskStore
+from annostream_annotate.use_cases.attempts import ATTEMPTS, busy
+from annostream_annotate.use_cases.drafting import Drafting
 from annostream_annotate.use_cases.known_projects import KnownProjects
 from annostream_annotate.use_cases.leased_tasks import LeasedTasks
-from annostream_annotate.use_cases.leasing import task_missing
+from annostream_annotate.use_cases.missing import task_missing
 from annostream_annotate.use_cases.results import Received, Results
-from annostream_kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
-
-_ATTEMPTS = 16
+from annostream_kit.errors import FailedPrecondition, InvalidArgument, NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Submitting:
     def __init__(  # noqa: PLR0917  # wiring
         self,
         tasks: TaskStore,
-        drafts: DraftStore,
+        drafting: Drafting,
         history: HistoryStore,
         results: Results,
         known: KnownProjects,
@@ -64,7 +64,7 @@ class Submitting:
         labels_by_region: Callable[[bytes], Kept],
     ) -> None:
         self._tasks = tasks
-        self._drafts = drafts
+        self._drafting = drafting
         self._history = history
         self._results = results
         self._known = known
@@ -83,19 +83,20 @@ class Submitting:
             return await self._taken(task, before)
         schema = await self._checked(sent.received, task)
         work = _work(sent, await self._results.keep(project_id, sent.received), schema)
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             fact = submit(task, work, token, now=self._clock())
             match fact:
                 case Repeated(answer=answer):
                     return await self._taken(task, answer)
                 case DraftKept() if task is not remembered:
-                    return await self._keep(fact)
+                    await self._drafting.keep(task, fact.draft)
+                    return fact
                 case AnnotationSubmitted() if await self._tasks.save(fact):
                     self._events.wake()
-                    await self._drop_draft(task, sent.annotator)
+                    await self._drafting.drop(task, fact.annotation)
                     return Taken(fact.task, fact.annotation, fact.task.state)
             task = await self._task(project_id, task_id)
-        raise _busy()
+        raise busy()
 
     async def revise(self, project_id: str, task_id: str, annotation: str, version: int, sent: Sent) -> Taken:
         """version: expected one, or 0. Raises what submit raises, NotFound ANNOTATION_NOT_FOUND, PermissionDenied
@@ -109,21 +110,18 @@ class Submitting:
         previous = own_annotation(task, annotation, sent.annotator)
         await self._results.check(sent.received, schema, task, kept=await self._kept(previous, sent.received, schema))
         work = _work(sent, await self._results.keep(project_id, sent.received), schema)
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             fact = revise(task, annotation, work, expected_version=version, now=self._clock())
             if isinstance(fact, Repeated):
                 return await self._taken(task, fact.answer)
             if isinstance(fact, DraftKept):
-                raise _withdrawn(await self._keep(fact))
+                await self._drafting.keep(task, fact.draft)
+                raise _withdrawn(fact)
             if await self._save_revised(fact):
+                await self._drafting.drop(task, fact.annotation)
                 return Taken(fact.task, fact.annotation, fact.task.state)
             task = await self._task(project_id, task_id)
-        raise _busy()
-
-    async def _keep(self, fact: DraftKept) -> DraftKept:
-        await self._drafts.keep(fact.draft)
-        await self._tasks.note_draft(fact.draft)
-        return fact
+        raise busy()
 
     async def _save_revised(self, fact: AnnotationRevised) -> bool:
         # Kept before the write: where that is refused, the same version lies there twice in vain, and harms nothing.
@@ -132,14 +130,6 @@ class Submitting:
         if saved:
             self._events.wake()
         return saved
-
-    async def draft(self, project_id: str, task_id: str, annotator: str) -> Draft:
-        """Raises NotFound DRAFT_NOT_FOUND."""
-        draft = await self._drafts.get(project_id, task_id, annotator)
-        if draft is None:
-            message = f"{annotator} has no draft of projects/{project_id}/tasks/{task_id}."
-            raise NotFound("DRAFT_NOT_FOUND", message)
-        return draft
 
     async def _checked(self, received: Received, task: Task) -> LabelSchema:
         """The schema that the result keeps to. One that is a moment old refuses nothing by itself: it is read again."""
@@ -182,10 +172,6 @@ class Submitting:
             raise NotFound("ANNOTATION_NOT_FOUND", f"{task.name} has no annotation {answer.annotation}.")
         return Taken(task, annotation, answer.state)
 
-    async def _drop_draft(self, task: Task, annotator: str) -> None:
-        if annotator in task.drafters:
-            await self._drafts.drop(task.project, task.id, annotator)
-
 
 def _work(sent: Sent, content: Content, schema: LabelSchema) -> Work:
     return Work(sent.annotator, content, schema.version, max(sent.working_milliseconds, 0), sent.request_id)
@@ -194,7 +180,3 @@ def _work(sent: Sent, content: Content, schema: LabelSchema) -> Work:
 def _withdrawn(kept: DraftKept) -> FailedPrecondition:
     message = f"{kept.task.name} is withdrawn: its asset was deleted. Your work is kept as a draft: GetDraft has it."
     return FailedPrecondition("TASK_WITHDRAWN", message, task=kept.task.name)
-
-
-def _busy() -> Aborted:
-    return Aborted("TASK_BUSY", "Others write this task now: try again.", retry_after_seconds=0.2)

@@ -25,6 +25,7 @@ _MESSAGES = {
             annotate.AnnotationRevised,
             annotate.TaskCompleted,
             annotate.TaskReopened,
+            annotate.TaskSkipped,
             annotate.TaskWithdrawn,
         ),
     }.items()

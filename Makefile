@@ -15,9 +15,12 @@ SIDE_BY_SIDE := -n 2 --dist loadgroup
 
 WEB_OUT := services/gateway/src/annostream_gateway/static
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -path web/e2e -prune -o -type f -print)
+# npm writes this file last.
+INSTALLED := node_modules/.package-lock.json
+BROWSER := web/e2e/$(INSTALLED)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo test test-all check lint proto fmt lock bench web web-check
+.PHONY: help setup up down demo test test-all check lint proto fmt lock bench web web-check pictures
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}'
@@ -49,10 +52,10 @@ down: $(READY) ## stop what runs on the default data directory
 demo: $(READY) ## the whole job headless: project, photos, boxes, export; checks every number
 	@$(BIN)/python samples/demo.py
 
-test: $(READY) ## unit, contract, component and end-to-end tests, one kill of each process
+test: $(READY) $(WEB_OUT)/index.html $(BROWSER) ## unit, contract, component and end-to-end tests, one kill of each process
 	@$(BIN)/pytest $(SIDE_BY_SIDE) -m "not thorough" $(ARGS)
 
-test-all: $(READY) ## what make test leaves out: more seeds, stalls, the demo, other people's tools as oracles
+test-all: $(READY) $(WEB_OUT)/index.html $(BROWSER) ## what make test leaves out: more seeds, stalls, the demo, other people's tools as oracles
 	@$(BIN)/pytest -m thorough $(ARGS)
 
 check: $(READY) ## what CI checks before it tests: format, lint, layers, types, contract
@@ -71,20 +74,22 @@ fmt: $(READY) ## format and mend what can be mended
 
 web: $(WEB_OUT)/index.html ## build the web app into the gateway, where its sources changed
 
-web-check: web/node_modules/.package-lock.json ## types, lint and unit tests of the web app
+web-check: web/$(INSTALLED) ## types, lint and unit tests of the web app
 	@cd web && ./with-node npm run --silent check
 	@cd web && ./with-node npm run --silent lint
 	@cd web && ./with-node npm run --silent test
 
-$(WEB_OUT)/index.html: $(WEB_SOURCES) web/node_modules/.package-lock.json
+$(WEB_OUT)/index.html: $(WEB_SOURCES) web/$(INSTALLED)
 	@echo "Building the web app …"
 	@cd web && ./with-node npm run --silent build
 
-# npm writes this file last.
-web/node_modules/.package-lock.json: web/package-lock.json web/package.json | $(READY)
-	@echo "Installing the packages of web/package-lock.json …"
-	@cd web && ./with-node npm ci --loglevel=error --no-fund --no-audit >/dev/null
+web/$(INSTALLED) $(BROWSER): %/$(INSTALLED): %/package-lock.json %/package.json | $(READY)
+	@echo "Installing the packages of $*/package-lock.json …"
+	@cd $* && $(CURDIR)/web/with-node npm ci --loglevel=error --no-fund --no-audit >/dev/null
 	@touch $@
+
+pictures: $(READY) $(WEB_OUT)/index.html $(BROWSER) ## walk through the pages in both languages, for docs/tutorial
+	@ANNOSTREAM_TEST_PICTURES=docs/tutorial $(BIN)/pytest tests/end_to_end/browser/test_walk.py $(ARGS)
 
 proto: $(READY) ## generate Python from proto/
 	@$(BIN)/python proto/generate.py
@@ -93,5 +98,5 @@ lock: | $(UV) ## resolve again and write requirements.lock
 	@$(UV) lock --quiet
 	@$(UV) export --quiet --frozen --all-groups --all-packages --no-emit-workspace --no-header -o requirements.lock
 
-bench: $(READY) $(WEB_OUT)/index.html ## measure side by side and write benchmarks/report.md
+bench: $(READY) $(WEB_OUT)/index.html $(BROWSER) ## measure side by side and write benchmarks/report.md
 	@$(BIN)/python -m benchmarks.run $(ARGS)

@@ -1,0 +1,126 @@
+"""What the pages call things, by which tests find them as people do: in Korean and in English."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Words:
+    """One language. `locale` is what the browser asks for."""
+
+    locale: str
+    sign_up: str
+    log_in: str
+    login: str
+    display_name: str
+    password: str
+    first_account: str
+    no_projects: str
+    create_project: str
+    project_name: str
+    next: str
+    save: str
+    choose_files: str
+    drop: str
+    truncated: str
+    uploaded: str
+    vision: str
+    boxes: str
+    remove: str
+    add_labels: str
+    add: str
+    tasks: str
+    label_all: str
+    export: str
+    search: str
+    labels: str
+    regions: str
+    undo: str
+    redo: str
+    submit: str
+    update: str
+    nothing_left: str
+    back: str
+    download: str
+    restored: str
+    offline: str
+
+
+KO = Words(
+    locale="ko-KR",
+    sign_up="가입하기",
+    log_in="로그인",
+    login="아이디",
+    display_name="다른 사람에게 보이는 이름",
+    password="비밀번호",
+    first_account="첫 번째 사용자입니다.",
+    no_projects="아직 프로젝트가 없습니다",
+    create_project="프로젝트 만들기",
+    project_name="프로젝트 이름",
+    next="다음",
+    save="저장",
+    choose_files="파일 고르기",
+    drop="사진이나 폴더를 여기에 끌어다 놓으세요",
+    truncated="사진이 중간에 끊겨 있습니다.",
+    uploaded="올림",
+    vision="컴퓨터 비전",
+    boxes="경계 상자로 객체 검출",
+    remove="{} 제거",
+    add_labels="라벨 추가",
+    add="추가",
+    tasks="작업",
+    label_all="모두 라벨링",
+    export="내보내기",
+    search="파일 이름으로 찾기",
+    labels="라벨",
+    regions="영역",
+    undo="실행 취소",
+    redo="다시 실행",
+    submit="제출",
+    update="수정",
+    nothing_left="라벨링할 작업이 없습니다",
+    back="작업 목록으로",
+    download="내려받기",
+    restored="제출하지 않은 작업을 되살렸습니다.",
+    offline="서버에 연결할 수 없습니다.",
+)
+
+EN = Words(
+    locale="en-GB",
+    sign_up="Sign up",
+    log_in="Log in",
+    login="User name",
+    display_name="Name that others see",
+    password="Password",
+    first_account="You are the first here",
+    no_projects="No projects yet",
+    create_project="Create project",
+    project_name="Project name",
+    next="Next",
+    save="Save",
+    choose_files="Choose files",
+    drop="Drop photos or folders here",
+    truncated="The photo ends",
+    uploaded="Uploaded",
+    vision="Computer vision",
+    boxes="Object detection with bounding boxes",
+    remove="Remove {}",
+    add_labels="Add labels",
+    add="Add",
+    tasks="Tasks",
+    label_all="Label all",
+    export="Export",
+    search="Search by file name",
+    labels="Labels",
+    regions="Regions",
+    undo="Undo",
+    redo="Redo",
+    submit="Submit",
+    update="Update",
+    nothing_left="Nothing left to label",
+    back="Back to the tasks",
+    download="Download",
+    restored="Your unsubmitted work is back.",
+    offline="The server cannot be reached.",
+)

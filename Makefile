@@ -10,6 +10,9 @@ EDITABLE := $(foreach d,$(DISTRIBUTIONS),-e ./$(d))
 # Compare the contract with the last release when there is one, else with the branch that everyone builds on.
 AGAINST ?= $(shell git describe --tags --abbrev=0 2>/dev/null || echo main)
 
+# Two processes of tests; tests that share servers stay in one of them. ARGS="-n 0" runs all in one.
+SIDE_BY_SIDE := -n 2 --dist loadgroup
+
 WEB_OUT := services/gateway/src/annostream_gateway/static
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -path web/e2e -prune -o -type f -print)
 # npm writes this file last.
@@ -50,7 +53,7 @@ demo: $(READY) ## the whole job headless: project, photos, boxes, export; checks
 	@$(BIN)/python samples/demo.py
 
 test: $(READY) $(WEB_OUT)/index.html $(BROWSER) ## unit, contract, component and end-to-end tests, one kill of each process
-	@$(BIN)/pytest -m "not thorough" $(ARGS)
+	@$(BIN)/pytest $(SIDE_BY_SIDE) -m "not thorough" $(ARGS)
 
 test-all: $(READY) $(WEB_OUT)/index.html $(BROWSER) ## what make test leaves out: more seeds, stalls, the demo, other people's tools as oracles
 	@$(BIN)/pytest -m thorough $(ARGS)
@@ -95,5 +98,5 @@ lock: | $(UV) ## resolve again and write requirements.lock
 	@$(UV) lock --quiet
 	@$(UV) export --quiet --frozen --all-groups --all-packages --no-emit-workspace --no-header -o requirements.lock
 
-bench: $(READY) ## measure side by side and write benchmarks/report.md
+bench: $(READY) $(WEB_OUT)/index.html $(BROWSER) ## measure side by side and write benchmarks/report.md
 	@$(BIN)/python -m benchmarks.run $(ARGS)

@@ -39,12 +39,15 @@ class Sizes:
     level_seconds: float = 12.0
     labels_per_second: float = 100.0
     offered_seconds: float = 8.0
+    pages: int = 150
+    screens: int = 5
+    strokes: int = 15
     exported_tasks: tuple[int, ...] = (10_000, 30_000)
     volumes_bytes: tuple[int, ...] = (500_000_000, 1_500_000_000)
     idle_seconds: float = 10.0
     patience_seconds: float = 240.0
     # Of the whole run: a part that goes beyond it is given up, and the report says so.
-    run_seconds: float = 870.0
+    run_seconds: float = 1200.0
 
 
 FULL = Sizes()
@@ -57,6 +60,9 @@ QUICK = Sizes(
     labels=((1, 20), (16, 100), (64, 150)),
     level_seconds=1.5,
     offered_seconds=1.0,
+    pages=10,
+    screens=2,
+    strokes=3,
     exported_tasks=(500,),
     volumes_bytes=(10_000_000, 30_000_000),
     idle_seconds=1.0,

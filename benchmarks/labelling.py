@@ -6,8 +6,8 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from annostream.annotate.v1 import annotate_service_pb2 as api
 from annostream.annotate.v1 import project_pb2
 from benchmarks import processes
 from benchmarks.bench import Bench
@@ -15,7 +15,6 @@ from benchmarks.events import boxes, open_tasks
 from benchmarks.figures import Run, arrival_times, percentile
 from benchmarks.report import Cell, Section, Table, per_item_table
 
-_WARM_LABELS = 10
 _IDLE_SECONDS = 3.0
 _ARRIVING_ANNOTATORS = 64
 
@@ -37,15 +36,23 @@ class Level:
         return f"{self.tasks:,} tasks, {self.annotators} annotators{offered}"
 
 
-class Labeller:
-    """Leases a task and submits three boxes, as one annotator after another."""
+class Labelling(Protocol):
+    async def label(self, annotator: int, level: Level, due: float | None = None) -> bool:
+        """Next task, submit of three boxes; False where nothing is left.
 
-    def __init__(self, bench: Bench, project: project_pb2.Project, level: Level) -> None:
-        self._bench, self._project, self._level = bench, project, level
+        due: the moment (perf_counter) from which the lease's delay counts.
+        """
+        ...
+
+
+class GrpcLabelling:
+    """As one annotator after another, by gRPC."""
+
+    def __init__(self, bench: Bench, project: project_pb2.Project) -> None:
+        self._bench, self._project = bench, project
         self._label = project.label_schema.controls[0].boxes.labels[0].id
 
-    async def label(self, annotator: int, due: float | None = None) -> bool:
-        """False where nothing is left. due: the moment (perf_counter) from which the lease's delay counts."""
+    async def label(self, annotator: int, level: Level, due: float | None = None) -> bool:
         world, user = self._bench.world, f"users/annotator-{annotator}"
         start = due or time.perf_counter()
         leased = await world.lease(self._project.name, user)
@@ -54,8 +61,8 @@ class Labeller:
         between = time.perf_counter()
         answer = await world.submit(leased[0], user, boxes(self._label, annotator))
         assert answer.WhichOneof("outcome") == "annotation", answer
-        self._level.lease.append(1000 * (between - start))
-        self._level.submit.append(1000 * (time.perf_counter() - between))
+        level.lease.append(1000 * (between - start))
+        level.submit.append(1000 * (time.perf_counter() - between))
         return True
 
 
@@ -68,12 +75,12 @@ async def measure(bench: Bench) -> Section:
         await asyncio.sleep(_IDLE_SECONDS)
     for count in bench.sizes.task_counts:
         large = count == max(bench.sizes.task_counts)
-        project, seconds = await _project_of(bench, count)
+        project, seconds = await project_of(bench, count)
         opening.append([f"{count:,}", count / seconds])
         for annotators, labels in bench.sizes.labels:
             if not large and levels and levels[-1].tasks == count:
-                project, _ = await _project_of(bench, count)
-            levels.append(await _hurry(bench, project, Level(count, annotators), labels))
+                project, _ = await project_of(bench, count)
+            levels.append(await hurry(bench, GrpcLabelling(bench, project), Level(count, annotators), labels))
         if large:
             levels.append(await _arrive(bench, project, Level(count, _ARRIVING_ANNOTATORS, _offered(bench))))
     return section(load, levels, opening, idle.run())
@@ -83,7 +90,7 @@ def _offered(bench: Bench) -> float:
     return bench.sizes.labels_per_second
 
 
-async def _project_of(bench: Bench, count: int) -> tuple[project_pb2.Project, float]:
+async def project_of(bench: Bench, count: int) -> tuple[project_pb2.Project, float]:
     """A project of `count` open tasks, and the seconds from the first event until all were open and announced."""
     project = await bench.world.project("labelling")
     start = time.perf_counter()
@@ -93,16 +100,15 @@ async def _project_of(bench: Bench, count: int) -> tuple[project_pb2.Project, fl
     return project, seconds
 
 
-async def _hurry(bench: Bench, project: project_pb2.Project, level: Level, labels: int) -> Level:
+async def hurry(bench: Bench, labelling: Labelling, level: Level, labels: int) -> Level:
     """Each annotator takes the next task as soon as the last is done: as many labels a second as it goes."""
-    await _warm(bench, project, level.annotators)
-    labeller = Labeller(bench, project, level)
+    await _warm(labelling, level.annotators)
     left = iter(range(labels))
     end = time.perf_counter() + bench.sizes.level_seconds
 
     async def annotate(annotator: int) -> None:
         while time.perf_counter() < end and next(left, None) is not None:
-            if not await labeller.label(annotator):
+            if not await labelling.label(annotator, level):
                 return
 
     with bench.measured() as watch:
@@ -114,14 +120,14 @@ async def _hurry(bench: Bench, project: project_pb2.Project, level: Level, label
 
 async def _arrive(bench: Bench, project: project_pb2.Project, level: Level) -> Level:
     """Annotators come at times fixed beforehand; a lease's delay counts from the moment it was due."""
-    labeller = Labeller(bench, project, level)
+    labelling = GrpcLabelling(bench, project)
     arrivals = arrival_times(level.offered, bench.sizes.offered_seconds)
     start = time.perf_counter()
 
     async def annotate(number: int, offset: float) -> None:
         due = start + offset
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        await labeller.label(number % level.annotators, due)
+        await labelling.label(number % level.annotators, level, due)
 
     with bench.measured() as watch:
         await asyncio.gather(*(annotate(number, offset) for number, offset in enumerate(arrivals)))
@@ -130,14 +136,10 @@ async def _arrive(bench: Bench, project: project_pb2.Project, level: Level) -> L
     return level
 
 
-async def _warm(bench: Bench, project: project_pb2.Project, annotators: int) -> None:
+async def _warm(labelling: Labelling, annotators: int) -> None:
     """Tokens are made and checked, connections opened: none of it is counted."""
-    request = api.GetProjectRequest(name=project.name)
-    for number in range(annotators):
-        user = f"users/annotator-{number}"
-        await bench.world.call(bench.world.annotate.GetProject, request, subject=user, role="annotator")
-    unnoticed = Labeller(bench, project, Level(0, 0))
-    await asyncio.gather(*(unnoticed.label(number % annotators) for number in range(_WARM_LABELS)))
+    unnoticed = Level(0, 0)
+    await asyncio.gather(*(labelling.label(number, unnoticed) for number in range(annotators)))
 
 
 def section(load: float, levels: Sequence[Level], opening: Sequence[Sequence[Cell]], idle: Run) -> Section:

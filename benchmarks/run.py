@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from benchmarks import delay, exports, ingest, labelling, memory, report, startup
+from benchmarks import delay, exports, ingest, labelling, lists, memory, report, rest, startup
 from benchmarks.bench import FULL, LARGE, QUICK, Bench, Sizes, open_bench
 from benchmarks.report import Section
 
@@ -20,6 +20,8 @@ PARTS: dict[str, Callable[[Bench], Awaitable[Section]]] = {
     "ingest": ingest.measure,
     "delay": delay.measure,
     "labelling": labelling.measure,
+    "rest": rest.measure,
+    "lists": lists.measure,
     "export": exports.measure,
     "memory": memory.measure,
 }

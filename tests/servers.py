@@ -15,6 +15,9 @@ from annostream_embedded.data_directory import DataDirectory
 from annostream_embedded.identity import Identity
 from annostream_embedded.stack import Stack
 
+# After which a killed process has left its consumer group: tests that kill wait for it.
+KAFKA_SESSION_SECONDS = 3
+
 
 @dataclass(frozen=True)
 class Servers:
@@ -61,6 +64,7 @@ class Servers:
             "ANNOSTREAM_KAFKA_SASL_MECHANISM": kafka["sasl_mechanism"],
             "ANNOSTREAM_KAFKA_USERNAME": principal,
             "ANNOSTREAM_KAFKA_PASSWORD": secret.kafka.get(principal, ""),
+            "ANNOSTREAM_KAFKA_SESSION_TIMEOUT_SECONDS": str(KAFKA_SESSION_SECONDS),
             **{f"ANNOSTREAM_S3_{name.upper()}": value for name, value in s3.items()},
             "ANNOSTREAM_JWKS_FILE": str(self.jwks_file),
             "ANNOSTREAM_SIGNING_KEYS_FOLDER": str(Identity.load(self.data).keys_folder),

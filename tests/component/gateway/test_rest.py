@@ -33,7 +33,10 @@ async def test_the_whole_job_by_rest(world: World) -> None:
 
     urls = await world.ok("POST", f"/{name}/assets:urls", json={"names": [tasks[0]["assets"][0]["name"]]})
     async with httpx.AsyncClient() as plain:
-        assert (await plain.get(urls["urls"][0]["imageUrl"])).content in (photo(1), photo(2))
+        image, thumbnail = [await plain.get(urls["urls"][0][kind]) for kind in ("imageUrl", "thumbnailUrl")]
+        assert image.content in (photo(1), photo(2))
+        for one in (image, thumbnail):
+            assert one.headers["cache-control"] == "private, max-age=31536000, immutable"
 
     yumi = ("yumi", "annotator")
     for number in range(2):

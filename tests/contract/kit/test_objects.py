@@ -54,6 +54,25 @@ async def test_a_large_file_goes_in_parts_and_once(objects: Objects, folder: str
     assert await objects.get(f"{folder}/large") == file.read_bytes()
 
 
+async def test_what_lies_under_its_hash_may_be_kept_by_whoever_fetches_it(
+    objects: Objects, folder: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "large"
+    file.write_bytes(os.urandom((16 << 20) + 1))
+    await objects.put_new(f"{folder}/small", b"abc", media_type="image/png")
+    await objects.put_new(f"{folder}/large", file, media_type="image/png")
+    await objects.put(f"{folder}/changing", b"abc")
+    links = await objects.presigned_gets([f"{folder}/{name}" for name in ("small", "large", "changing")])
+    told = []
+    async with aiohttp.ClientSession() as plain:
+        for link in links:
+            async with plain.get(link) as answer:
+                told.append((answer.headers.get("cache-control"), answer.headers["content-type"]))
+    kept = ("private, max-age=31536000, immutable", "image/png")
+    assert told[:2] == [kept, kept]
+    assert told[2][0] is None
+
+
 async def test_a_small_file_goes_whole_and_once(objects: Objects, folder: str, tmp_path: Path) -> None:
     file = tmp_path / "small"
     file.write_bytes(b"abc")

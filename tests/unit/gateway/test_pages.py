@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import ClassVar
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from annostream_gateway.rest import docs
 from annostream_gateway.rest.app import Rest
 from annostream_gateway.rest.callers import BearerAuthenticator
 from annostream_gateway.rest.pages import WebApp, read_folder, security_headers
+from annostream_ingest.inbound.grpc_api import ROLES as INGEST_ROLES
 from annostream_kit.auth import TokenVerifier
 from tests.unit.gateway.serving import settings_with
 
@@ -116,7 +118,9 @@ async def test_the_whole_application_serves_its_document_docs_and_health() -> No
         for path in re.findall(r'(?:src|href)="([^"]+)"', page.text):
             assert path.startswith("/api/")
             assert (await client.get(path)).status_code == 200
-        assert (await client.get("/api/v1/nothing")).headers["content-type"] == "application/problem+json"
+        for path in ("/api", "/api/v1/nothing", "/api/v1/projects/a%0Ab"):
+            assert (await client.get(path)).headers["content-type"] == "application/problem+json"
+        assert (await client.get("/a%0Ab")).headers["content-security-policy"]
     await rest.close()
 
 
@@ -129,6 +133,7 @@ async def test_an_rpc_is_open_to_all_only_where_its_proto_says_so() -> None:
 
 class Careless:
     OPEN = frozenset({"PurgeAssets"})
+    ROLES: ClassVar = {name: role for name, role in INGEST_ROLES.items() if name != "PurgeAssets"}
 
 
 def test_the_docs_page_has_no_script_or_style_of_its_own_that_the_policy_would_refuse() -> None:

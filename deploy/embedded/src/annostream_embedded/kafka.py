@@ -134,6 +134,8 @@ class Kafka:
                 f"log.dirs={self.folder / 'data'}",
                 "auto.create.topics.enable=false",
                 "group.initial.rebalance.delay.ms=0",
+                # On one machine no network delays a heartbeat: whoever asks for it is told of a death sooner.
+                "group.min.session.timeout.ms=1000",
                 # A broker that was killed is taken back after 2 s, not 9.
                 "broker.session.timeout.ms=2000",
                 "broker.heartbeat.interval.ms=500",

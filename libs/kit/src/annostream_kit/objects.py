@@ -31,6 +31,8 @@ _PARTS_ABOVE_BYTES = 16 << 20
 _STATUS = re.compile(r"Server returned non-2xx status code: (\d{3})")
 _FORBIDDEN = frozenset({401, 403})
 _TRY_AGAIN = frozenset({408, 429})
+# Of what is written once. Private: a link is for whoever was given it, no proxy's to share.
+_FOR_GOOD = {"Cache-Control": "private, max-age=31536000, immutable"}
 Answer = TypeVar("Answer")
 
 
@@ -95,24 +97,28 @@ class Objects:
         """Writes unless the key exists (If-None-Match: *); False where it does.
 
         A file above 16 MiB goes in parts, for which S3 has no such condition: we look first, and as `key` is a hash
-        of the content, a race writes the same bytes.
+        of the content, a race writes the same bytes. What is never written twice may be kept by whoever fetches it.
         """
         if isinstance(data, Path) and data.stat().st_size > _PARTS_ABOVE_BYTES:
             if await self.size_of(key) is not None:
                 return False
-            await self.put(key, data, media_type=media_type)
+            await self._put(key, data, {**_attributes(media_type), **_FOR_GOOD})
             return True
         try:
-            await _away(obstore.put_async(self._store, key, data, mode="create", attributes=_attributes(media_type),
-                                          use_multipart=False))  # fmt: skip
+            attributes = {**_attributes(media_type), **_FOR_GOOD}
+            await _away(
+                obstore.put_async(self._store, key, data, mode="create", attributes=attributes, use_multipart=False)
+            )
         except AlreadyExistsError:
             return False
         return True
 
     async def put(self, key: str, data: bytes | Path, *, media_type: str = "") -> None:
+        await self._put(key, data, _attributes(media_type))
+
+    async def _put(self, key: str, data: bytes | Path, attributes: dict[str, str]) -> None:
         # Three parts of 5 MiB at once, not twelve: what is in memory meanwhile must not grow with the file.
-        put = obstore.put_async(self._store, key, data, attributes=_attributes(media_type), max_concurrency=3)
-        await _away(put)
+        await _away(obstore.put_async(self._store, key, data, attributes=attributes, max_concurrency=3))
 
     async def get(self, key: str) -> bytes:
         """The whole object; raises ObjectMissingError."""
@@ -229,8 +235,8 @@ def _store(settings: ServiceSettings, endpoint_url: str) -> S3Store:
     )
 
 
-def _attributes(media_type: str) -> dict[str, str] | None:
-    return {"Content-Type": media_type} if media_type else None
+def _attributes(media_type: str) -> dict[str, str]:
+    return {"Content-Type": media_type} if media_type else {}
 
 
 async def _away(call: Awaitable[Answer]) -> Answer:

@@ -36,6 +36,8 @@ class ServiceSettings(BaseSettings):
     """where the protocol has SASL"""
     kafka_username: str = ""
     kafka_password: str = Field(default="", repr=False)
+    kafka_session_timeout_seconds: float = Field(default=10.0, ge=1)
+    """after which the partitions of a process that died pass to others; a broker allows no less than 6 by default"""
 
     s3_endpoint_url: str = ""
     """empty: AWS"""

@@ -53,6 +53,7 @@ class Subscription:
 
         Raises DependencyAwayError where Kafka does not answer: then it may be called again.
         """
+        session_ms = round(self._settings.kafka_session_timeout_seconds * 1000)
         consumer = AIOKafkaConsumer(
             **connection(self._settings, self._group),
             group_id=self._group,
@@ -60,8 +61,8 @@ class Subscription:
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=4 * 2**20,
             fetch_max_wait_ms=100,
-            session_timeout_ms=10_000,
-            heartbeat_interval_ms=2_000,
+            session_timeout_ms=session_ms,
+            heartbeat_interval_ms=session_ms // 5,
             max_poll_interval_ms=300_000,
             isolation_level="read_committed",
         )

@@ -264,7 +264,7 @@ class AnnotateServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetDraft(self, request, context):
-        """Kept work of the caller on a task, if any. Reasons: DRAFT_NOT_FOUND.
+        """Kept work of the caller on a task, if any. Role: annotator. Reasons: DRAFT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

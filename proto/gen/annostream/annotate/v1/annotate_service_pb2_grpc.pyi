@@ -99,7 +99,7 @@ class AnnotateServiceStub:
     TASK_NOT_FOUND, DRAFT_OUTDATED (ABORTED: the caller's annotation has another version), RESULT_TOO_LARGE.
     """
     GetDraft: _grpc.UnaryUnaryMultiCallable[_annotate_service_pb2.GetDraftRequest, _annotate_service_pb2.GetDraftResponse]
-    """Kept work of the caller on a task, if any. Reasons: DRAFT_NOT_FOUND."""
+    """Kept work of the caller on a task, if any. Role: annotator. Reasons: DRAFT_NOT_FOUND."""
     GetPosition: _grpc.UnaryUnaryMultiCallable[_annotate_service_pb2.GetPositionRequest, _annotate_service_pb2.GetPositionResponse]
     """The end of the project's events: everything acknowledged before this call lies before it.
     Reasons: PROJECT_NOT_FOUND, POSITION_TIMED_OUT (UNAVAILABLE).
@@ -178,7 +178,7 @@ class AnnotateServiceAsyncStub(AnnotateServiceStub):
     TASK_NOT_FOUND, DRAFT_OUTDATED (ABORTED: the caller's annotation has another version), RESULT_TOO_LARGE.
     """
     GetDraft: _aio.UnaryUnaryMultiCallable[_annotate_service_pb2.GetDraftRequest, _annotate_service_pb2.GetDraftResponse]  # type: ignore[assignment]
-    """Kept work of the caller on a task, if any. Reasons: DRAFT_NOT_FOUND."""
+    """Kept work of the caller on a task, if any. Role: annotator. Reasons: DRAFT_NOT_FOUND."""
     GetPosition: _aio.UnaryUnaryMultiCallable[_annotate_service_pb2.GetPositionRequest, _annotate_service_pb2.GetPositionResponse]  # type: ignore[assignment]
     """The end of the project's events: everything acknowledged before this call lies before it.
     Reasons: PROJECT_NOT_FOUND, POSITION_TIMED_OUT (UNAVAILABLE).
@@ -350,7 +350,7 @@ class AnnotateServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _annotate_service_pb2.GetDraftRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_annotate_service_pb2.GetDraftResponse, _abc.Awaitable[_annotate_service_pb2.GetDraftResponse]]:
-        """Kept work of the caller on a task, if any. Reasons: DRAFT_NOT_FOUND."""
+        """Kept work of the caller on a task, if any. Role: annotator. Reasons: DRAFT_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def GetPosition(

@@ -264,14 +264,16 @@ class IdentityServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListApiTokens(self, request, context):
-        """The caller's own, without their secrets, the newest first; at most as many as one may have.
+        """The caller's own, without their secrets, the newest first; at most as many as one may have. Reasons:
+        ACCOUNT_NOT_FOUND (a JWT of nobody's account).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RevokeApiToken(self, request, context):
-        """One of the caller's own; an API token may revoke itself. Reasons: API_TOKEN_NOT_FOUND.
+        """One of the caller's own; an API token may revoke itself. Reasons: API_TOKEN_NOT_FOUND,
+        ACCOUNT_NOT_FOUND (a JWT of nobody's account).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

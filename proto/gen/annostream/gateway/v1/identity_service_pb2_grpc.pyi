@@ -80,9 +80,13 @@ class IdentityServiceStub:
     INVALID_LIFETIME, TOO_MANY_API_TOKENS.
     """
     ListApiTokens: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ListApiTokensRequest, _identity_service_pb2.ListApiTokensResponse]
-    """The caller's own, without their secrets, the newest first; at most as many as one may have."""
+    """The caller's own, without their secrets, the newest first; at most as many as one may have. Reasons:
+    ACCOUNT_NOT_FOUND (a JWT of nobody's account).
+    """
     RevokeApiToken: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RevokeApiTokenRequest, _identity_service_pb2.RevokeApiTokenResponse]
-    """One of the caller's own; an API token may revoke itself. Reasons: API_TOKEN_NOT_FOUND."""
+    """One of the caller's own; an API token may revoke itself. Reasons: API_TOKEN_NOT_FOUND,
+    ACCOUNT_NOT_FOUND (a JWT of nobody's account).
+    """
     CreateInvitation: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.CreateInvitationRequest, _identity_service_pb2.CreateInvitationResponse]
     """The answer alone has the secret. Role: manager. Reasons: ROLE_TOO_HIGH (greater than one's own), INVALID_LIFETIME."""
     ListInvitations: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ListInvitationsRequest, _identity_service_pb2.ListInvitationsResponse]
@@ -163,9 +167,13 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     INVALID_LIFETIME, TOO_MANY_API_TOKENS.
     """
     ListApiTokens: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ListApiTokensRequest, _identity_service_pb2.ListApiTokensResponse]  # type: ignore[assignment]
-    """The caller's own, without their secrets, the newest first; at most as many as one may have."""
+    """The caller's own, without their secrets, the newest first; at most as many as one may have. Reasons:
+    ACCOUNT_NOT_FOUND (a JWT of nobody's account).
+    """
     RevokeApiToken: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RevokeApiTokenRequest, _identity_service_pb2.RevokeApiTokenResponse]  # type: ignore[assignment]
-    """One of the caller's own; an API token may revoke itself. Reasons: API_TOKEN_NOT_FOUND."""
+    """One of the caller's own; an API token may revoke itself. Reasons: API_TOKEN_NOT_FOUND,
+    ACCOUNT_NOT_FOUND (a JWT of nobody's account).
+    """
     CreateInvitation: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.CreateInvitationRequest, _identity_service_pb2.CreateInvitationResponse]  # type: ignore[assignment]
     """The answer alone has the secret. Role: manager. Reasons: ROLE_TOO_HIGH (greater than one's own), INVALID_LIFETIME."""
     ListInvitations: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ListInvitationsRequest, _identity_service_pb2.ListInvitationsResponse]  # type: ignore[assignment]
@@ -321,7 +329,9 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_service_pb2.ListApiTokensRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.ListApiTokensResponse, _abc.Awaitable[_identity_service_pb2.ListApiTokensResponse]]:
-        """The caller's own, without their secrets, the newest first; at most as many as one may have."""
+        """The caller's own, without their secrets, the newest first; at most as many as one may have. Reasons:
+        ACCOUNT_NOT_FOUND (a JWT of nobody's account).
+        """
 
     @_abc_1.abstractmethod
     def RevokeApiToken(
@@ -329,7 +339,9 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_service_pb2.RevokeApiTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.RevokeApiTokenResponse, _abc.Awaitable[_identity_service_pb2.RevokeApiTokenResponse]]:
-        """One of the caller's own; an API token may revoke itself. Reasons: API_TOKEN_NOT_FOUND."""
+        """One of the caller's own; an API token may revoke itself. Reasons: API_TOKEN_NOT_FOUND,
+        ACCOUNT_NOT_FOUND (a JWT of nobody's account).
+        """
 
     @_abc_1.abstractmethod
     def CreateInvitation(

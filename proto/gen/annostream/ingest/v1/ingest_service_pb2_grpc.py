@@ -116,6 +116,7 @@ class IngestServiceServicer:
     def StreamAssets(self, request_iterator, context):
         """Many assets on one stream, one after another: header, chunks, `end`; an answer for each, as it is durable.
         The server takes no more than `max_assets_in_flight` that are not answered yet (flow control of HTTP/2).
+        Role: annotator.
         Rejections: EMPTY_FILE, TOO_LARGE, UNSUPPORTED_TYPE, TRUNCATED_IMAGE, DAMAGED_IMAGE, TOO_MANY_PIXELS,
         TOO_MANY_FRAMES, DECODE_CRASHED, DECODE_TIMED_OUT, DECODE_OUT_OF_MEMORY, INVALID_PATH, INVALID_DEDUPE_KEY,
         INVALID_METADATA, METADATA_TOO_LARGE, DEDUPE_KEY_CONFLICT, ASSET_PURGED, CHECKSUM_MISMATCH.

@@ -46,6 +46,7 @@ class IngestServiceStub:
     StreamAssets: _grpc.StreamStreamMultiCallable[_ingest_service_pb2.StreamAssetsRequest, _ingest_service_pb2.StreamAssetsResponse]
     """Many assets on one stream, one after another: header, chunks, `end`; an answer for each, as it is durable.
     The server takes no more than `max_assets_in_flight` that are not answered yet (flow control of HTTP/2).
+    Role: annotator.
     Rejections: EMPTY_FILE, TOO_LARGE, UNSUPPORTED_TYPE, TRUNCATED_IMAGE, DAMAGED_IMAGE, TOO_MANY_PIXELS,
     TOO_MANY_FRAMES, DECODE_CRASHED, DECODE_TIMED_OUT, DECODE_OUT_OF_MEMORY, INVALID_PATH, INVALID_DEDUPE_KEY,
     INVALID_METADATA, METADATA_TOO_LARGE, DEDUPE_KEY_CONFLICT, ASSET_PURGED, CHECKSUM_MISMATCH.
@@ -110,6 +111,7 @@ class IngestServiceAsyncStub(IngestServiceStub):
     StreamAssets: _aio.StreamStreamMultiCallable[_ingest_service_pb2.StreamAssetsRequest, _ingest_service_pb2.StreamAssetsResponse]  # type: ignore[assignment]
     """Many assets on one stream, one after another: header, chunks, `end`; an answer for each, as it is durable.
     The server takes no more than `max_assets_in_flight` that are not answered yet (flow control of HTTP/2).
+    Role: annotator.
     Rejections: EMPTY_FILE, TOO_LARGE, UNSUPPORTED_TYPE, TRUNCATED_IMAGE, DAMAGED_IMAGE, TOO_MANY_PIXELS,
     TOO_MANY_FRAMES, DECODE_CRASHED, DECODE_TIMED_OUT, DECODE_OUT_OF_MEMORY, INVALID_PATH, INVALID_DEDUPE_KEY,
     INVALID_METADATA, METADATA_TOO_LARGE, DEDUPE_KEY_CONFLICT, ASSET_PURGED, CHECKSUM_MISMATCH.
@@ -183,6 +185,7 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_ingest_service_pb2.StreamAssetsResponse], _abc.AsyncIterator[_ingest_service_pb2.StreamAssetsResponse]]:
         """Many assets on one stream, one after another: header, chunks, `end`; an answer for each, as it is durable.
         The server takes no more than `max_assets_in_flight` that are not answered yet (flow control of HTTP/2).
+        Role: annotator.
         Rejections: EMPTY_FILE, TOO_LARGE, UNSUPPORTED_TYPE, TRUNCATED_IMAGE, DAMAGED_IMAGE, TOO_MANY_PIXELS,
         TOO_MANY_FRAMES, DECODE_CRASHED, DECODE_TIMED_OUT, DECODE_OUT_OF_MEMORY, INVALID_PATH, INVALID_DEDUPE_KEY,
         INVALID_METADATA, METADATA_TOO_LARGE, DEDUPE_KEY_CONFLICT, ASSET_PURGED, CHECKSUM_MISMATCH.

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 import grpc
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from annostream_gateway.rest import contract, docs, openapi, reasons
 from annostream_gateway.rest.api import Api
@@ -57,22 +58,15 @@ class Rest:
         listed = read_routes(known)
         backends = self._backends()
         served = [route for route in listed if route.service in backends]
-        _check_openness(served, backends)
+        check_rules(served, backends)
         version = importlib.metadata.version("annostream-gateway")
         document = openapi.document(known, served, version=version, security=self.security)
         api = Api(RouteTable(listed), backends, self.authenticator, self.settings, self.stopping)
         files = read_folder(importlib.resources.files("annostream_gateway") / "static")
         page = WebApp(files, security_headers(self.settings.browser_s3_origin))
         health = Health(self._channels, self.readiness)
-        return Starlette(
-            routes=[
-                *health.routes(),
-                *docs.routes(document),
-                *self.routes,
-                Mount("/api", app=api),
-                Mount("/", app=page),
-            ]
-        )
+        others = _Others(api, page)
+        return Starlette(routes=[*health.routes(), *docs.routes(document), *self.routes, others])
 
     def _connect(self) -> dict[str, grpc.aio.Channel]:
         addresses = {
@@ -102,8 +96,29 @@ class Rest:
             await channel.close(None)
 
 
-def _check_openness(served: Sequence[Route], backends: Mapping[str, Backend]) -> None:
-    """What the protos promise, and the document shows, is what is done."""
+@dataclass
+class _Others(BaseRoute):
+    """What no route before it has. A mount would leave paths with line breaks to Starlette, whose 404 is plain text."""
+
+    api: ASGIApp
+    page: ASGIApp
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return (Match.FULL if scope["type"] == "http" else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_api = scope["path"] == "/api" or scope["path"].startswith("/api/")
+        await (self.api if is_api else self.page)(scope, receive, send)
+
+
+def check_rules(served: Sequence[Route], backends: Mapping[str, Backend]) -> None:
+    """Who may call is said of each, and what the protos promise of it, and the document shows, is what is done.
+
+    Raises ValueError.
+    """
     for route in served:
-        if backends[route.service].is_open(route) != reasons.is_open(route.comment):
+        backend = backends[route.service]
+        if not backend.has_rule(route):
+            raise ValueError(f"{route.rpc}: who may call it is said nowhere, or twice")
+        if backend.is_open(route) != reasons.is_open(route.comment):
             raise ValueError(f"{route.rpc}: its proto and its service differ on whether it is open to all")

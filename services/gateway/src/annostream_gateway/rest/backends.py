@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, Protocol
 
@@ -12,12 +12,17 @@ from google.protobuf.message_factory import GetMessageClass
 
 from annostream_gateway.rest.callers import Caller, LocalContext
 from annostream_gateway.rest.routes import Route
+from annostream_kit.auth import Role
 from annostream_kit.tracing import current_traceparent
 
 
 class Backend(Protocol):
     def is_open(self, route: Route) -> bool:
         """Whether nobody needs to be known."""
+        ...
+
+    def has_rule(self, route: Route) -> bool:
+        """Whether it is said who may call it."""
         ...
 
     async def unary(self, route: Route, request: Message, context: LocalContext) -> Message:
@@ -60,6 +65,10 @@ class Remote:
     def is_open(self, route: Route) -> bool:  # noqa: ARG002  # the port's
         return False
 
+    def has_rule(self, route: Route) -> bool:  # noqa: ARG002  # the port's
+        """A service that lacks one has not started."""
+        return True
+
     async def unary(self, route: Route, request: Message, context: LocalContext) -> Message:
         call = self._stub(route)
         answer: Message = await call(request, metadata=metadata(context.caller), timeout=self._timeout)
@@ -85,14 +94,21 @@ class Remote:
 
 
 class Local:
-    """A Python object with `async def Method(self, request, context)`; its OPEN names the RPCs that need no caller."""
+    """A Python object with `async def Method(self, request, context)`.
+
+    Its OPEN names the RPCs that need no caller, its ROLES the least role for each of the others.
+    """
 
     def __init__(self, service: object) -> None:
         self._service = service
         self._open: frozenset[str] = getattr(service, "OPEN", frozenset())
+        self._roles: Mapping[str, Role] = getattr(service, "ROLES", {})
 
     def is_open(self, route: Route) -> bool:
         return route.name in self._open
+
+    def has_rule(self, route: Route) -> bool:
+        return (route.name in self._open) is not (route.name in self._roles)
 
     async def unary(self, route: Route, request: Message, context: LocalContext) -> Message:
         method: Callable[[Message, LocalContext], Awaitable[Message]] = getattr(self._service, route.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 import grpc
@@ -14,6 +14,7 @@ from annostream.annotate.v1.annotate_service_pb2_grpc import AnnotateServiceStub
 from annostream.gateway.v1 import watch_service_pb2 as api
 from annostream_gateway.rest.backends import metadata
 from annostream_gateway.rest.callers import Caller, LocalContext
+from annostream_kit.auth import Role
 from annostream_kit.errors import Refused, ResourceExhausted, Unauthenticated
 from annostream_kit.failures import is_dependency_away, is_misconfigured
 
@@ -69,6 +70,8 @@ class WatchService:
     """pause: between two looks at a project, for those who watch it."""
 
     OPEN: frozenset[str] = frozenset()
+    # Annotate holds it, when it is asked on behalf of the caller.
+    ROLES: Mapping[str, Role] = {"WatchCounts": Role.VIEWER}
 
     def __init__(self, look: Look, pause: Pause, *, max_projects: int) -> None:
         self._look = look

@@ -137,8 +137,11 @@ class _Writer:
         elif preconditions.expected_field(route.request):
             good["headers"] = {"ETag": {"description": "For If-Match.", "schema": {"type": "string"}}}
         shown: Schema = {"200": good}
-        if not reasons.is_open(route.comment):
-            shown |= {"401": _response("Unauthenticated"), "403": _response("Forbidden")}
+        is_open = reasons.is_open(route.comment)
+        if not is_open or "UNAUTHENTICATED" in route.comment:
+            shown["401"] = _response("Unauthenticated")
+        if not is_open:
+            shown["403"] = _response("Forbidden")
         if preconditions.expected_field(route.request):
             shown["412"] = _problem("If-Match names another revision: REVISION_CONFLICT.")
         shown |= {"429": _response("TooMuch"), "503": _response("Away")}

@@ -44,6 +44,14 @@ class By(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Needs:
+    """The caller's least role, and by which credentials."""
+
+    role: Role
+    by: By
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One call that was let in."""
 
@@ -84,15 +92,15 @@ def needs(
             return await method(self, request, Call(context, _admitted(context.caller, role, by, method.__name__)))
 
         call.__name__ = method.__name__
-        call.needed_role = role  # type: ignore[attr-defined]  # read by roles_of
+        call.needs = Needs(role, by)  # type: ignore[attr-defined]  # read by needs_of
         return call
 
     return guard
 
 
-def roles_of(service: type) -> dict[str, Role]:
-    """RPC -> least role, of those that are not open."""
-    return {name: one.needed_role for name, one in vars(service).items() if hasattr(one, "needed_role")}
+def needs_of(service: type) -> dict[str, Needs]:
+    """What each RPC that is not open asks of its caller."""
+    return {name: one.needs for name, one in vars(service).items() if hasattr(one, "needs")}
 
 
 def _admitted(caller: object, role: Role, by: By, what: str) -> IdentityCaller:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from annostream.gateway.v1 import account_pb2
 from annostream.gateway.v1 import identity_service_pb2 as api
@@ -10,7 +11,7 @@ from annostream_gateway.identity.domain import session as sessions
 from annostream_gateway.identity.domain.access import access
 from annostream_gateway.identity.domain.account import Account
 from annostream_gateway.identity.inbound.cookies import Cookies
-from annostream_gateway.identity.inbound.gate import By, Call, Context, client_of, needs
+from annostream_gateway.identity.inbound.gate import By, Call, Context, client_of, needs, needs_of
 from annostream_gateway.identity.messages import (
     access_to_wire,
     account_to_wire,
@@ -40,6 +41,7 @@ class IdentityService:
     """Served within the gateway: each RPC is `async (request, context) -> response`."""
 
     OPEN = OPEN
+    ROLES: ClassVar[Mapping[str, Role]]
 
     def __init__(
         self,
@@ -251,6 +253,10 @@ class IdentityService:
         if kind != "users":
             raise NotFound("ACCOUNT_NOT_FOUND", f"{call.caller.subject} has no account.", account=call.caller.subject)
         return await self._people.get(user)
+
+
+# Read off the guards: the two cannot differ.
+IdentityService.ROLES = {name: one.role for name, one in needs_of(IdentityService).items()}
 
 
 def _user(name: str) -> str:

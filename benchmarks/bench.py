@@ -69,7 +69,7 @@ QUICK = Sizes(
     volumes_bytes=(10_000_000, 30_000_000),
     idle_seconds=1.0,
     patience_seconds=40.0,
-    run_seconds=180.0,
+    run_seconds=400.0,
 )
 
 

@@ -42,6 +42,7 @@ class Sizes:
     pages: int = 150
     screens: int = 5
     strokes: int = 15
+    submits: int = 20
     exported_tasks: tuple[int, ...] = (10_000, 30_000)
     volumes_bytes: tuple[int, ...] = (500_000_000, 1_500_000_000)
     idle_seconds: float = 10.0
@@ -63,11 +64,12 @@ QUICK = Sizes(
     pages=10,
     screens=2,
     strokes=3,
+    submits=4,
     exported_tasks=(500,),
     volumes_bytes=(10_000_000, 30_000_000),
     idle_seconds=1.0,
     patience_seconds=40.0,
-    run_seconds=180.0,
+    run_seconds=400.0,
 )
 
 

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from benchmarks import delay, exports, ingest, labelling, lists, memory, report, rest, startup
+from benchmarks import browser, delay, exports, ingest, labelling, lists, memory, report, rest, startup
 from benchmarks.bench import FULL, LARGE, QUICK, Bench, Sizes, open_bench
 from benchmarks.report import Section
 
@@ -22,6 +22,7 @@ PARTS: dict[str, Callable[[Bench], Awaitable[Section]]] = {
     "labelling": labelling.measure,
     "rest": rest.measure,
     "lists": lists.measure,
+    "browser": browser.measure,
     "export": exports.measure,
     "memory": memory.measure,
 }

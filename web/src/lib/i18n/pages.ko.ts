@@ -29,7 +29,7 @@ export const ko: PageTexts = {
     categories: "분류",
     vision: "컴퓨터 비전",
     boxes: "경계 상자로 객체 검출",
-    boxesText: "객체마다 상자를 그리고 라벨을 붙입니다.",
+    boxesText: "객체마다 상자를 그리고 라벨을 붙입니다 (Object Detection with Bounding Boxes).",
     chosen: "선택됨",
     labels: "라벨",
     addLabels: "라벨 추가",

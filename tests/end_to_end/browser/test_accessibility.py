@@ -76,7 +76,7 @@ async def _look_at_open_pages(look: Look, stack: Stack, chromium: Browser, appea
     origins = origins_of(stack)
     async with context_of(chromium, origins, locale=words.locale, colour_scheme=scheme) as (context, _):
         page = await context.new_page()
-        for path in ("login", "signup", "no-such-page"):
+        for path in ("login", "signup"):
             await page.goto(f"{stack.endpoints['http']}/{path}")
             await expect(page.get_by_role("heading").or_(page.get_by_role("status")).first).to_be_visible()
             await look.at(page, f"1-{path}")
@@ -84,6 +84,9 @@ async def _look_at_open_pages(look: Look, stack: Stack, chromium: Browser, appea
 
 async def _look_at_projects(look: Look, person: Person) -> None:
     page, wizard = person.page, Wizard(person.page, person.words)
+    await page.goto(f"{person.address}/no-such-page")
+    await expect(page.get_by_role("heading").first).to_be_visible()
+    await look.at(page, "1-no-such-page")
     await page.goto(f"{person.address}/projects")
     await expect(page.get_by_role("link", name="우리집 고양이").first).to_be_visible()
     await look.at(page, "2-projects")
@@ -103,6 +106,9 @@ async def _look_at_project(look: Look, person: Person, project: project_pb2.Proj
     await person.table.expect_photos(["chelsea.jpg"])
     await page.get_by_role("checkbox").nth(1).check()
     await look.at(page, "5-tasks")
+    await page.get_by_role("button", name=person.words.delete).click()
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    await look.at(page, "5-delete")
     await person.open(project.name, "setup")
     await expect(page.get_by_role("heading", name=person.words.boxes)).to_be_visible()
     await look.at(page, "5-setup")

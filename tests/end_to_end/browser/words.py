@@ -41,6 +41,7 @@ class Words:
     nothing_left: str
     back: str
     download: str
+    delete: str
     restored: str
     offline: str
 
@@ -78,6 +79,7 @@ KO = Words(
     nothing_left="라벨링할 작업이 없습니다",
     back="작업 목록으로",
     download="내려받기",
+    delete="삭제",
     restored="제출하지 않은 작업을 되살렸습니다.",
     offline="서버에 연결할 수 없습니다.",
 )
@@ -99,8 +101,8 @@ EN = Words(
     truncated="The photo ends",
     uploaded="Uploaded",
     clear_uploads="Clear the list",
-    vision="Computer vision",
-    boxes="Object detection with bounding boxes",
+    vision="Computer Vision",
+    boxes="Object Detection with Bounding Boxes",
     remove="Remove {}",
     add_labels="Add labels",
     add="Add",
@@ -115,6 +117,7 @@ EN = Words(
     nothing_left="Nothing left to label",
     back="Back to the tasks",
     download="Download",
+    delete="Delete",
     restored="Your unsubmitted work is back.",
     offline="The server cannot be reached.",
 )

@@ -83,13 +83,11 @@ class Bench:
         return Photo(found["x"], found["y"], scale, width, height)
 
     async def press_label(self, key: str) -> None:
-        """For the next box: what is selected would be given the label."""
-        await self.page.keyboard.press("Escape")
+        """For the next box: one that was just drawn keeps its own."""
         await self.page.keyboard.press(key)
 
     async def choose(self, label: str) -> None:
         """As press_label, with the mouse."""
-        await self.page.keyboard.press("Escape")
         await self.page.get_by_role("button", name=label).first.click()
 
     async def drag(self, start: Point, end: Point, *, steps: int = 8) -> None:

@@ -19,8 +19,6 @@ from annostream_embedded.stack import Stack
 ROOT = Path(__file__).resolve().parents[3]
 SCREEN_SIZE = {"width": 1280, "height": 720}
 _E2E = ROOT / "web" / "e2e"
-# The page asks who is there; "nobody" is an answer, which Chromium writes into the console all the same.
-_NOBODY = re.compile(r"status of 401 .*/api/v1/auth/session$")
 
 
 def launch_options() -> dict[str, Any]:
@@ -55,7 +53,7 @@ class Watch:
     def __init__(self, context: BrowserContext, origins: frozenset[str]) -> None:
         self.complaints: list[str] = []
         self._origins = origins
-        self._tolerated = [_NOBODY]
+        self._tolerated: list[re.Pattern[str]] = []
         context.on("console", self._said)
         context.on("weberror", self._failed)
         context.on("request", self._asked)

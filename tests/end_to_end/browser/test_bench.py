@@ -96,8 +96,11 @@ async def test_space_and_the_middle_button_move_the_photo_and_draw_nothing(yumi:
     assert (await _photo(yumi)).left - before.left == pytest.approx(80, abs=1)
 
 
-async def test_keys_work_while_hangul_is_typed_and_a_labels_key_relabels_what_is_selected(yumi: Person) -> None:
+async def test_keys_work_while_hangul_is_typed_and_a_labels_key_relabels_what_is_picked(yumi: Person) -> None:
     await _drag(yumi, (40, 50), (140, 120))
+    await yumi.page.keyboard.press("2")
+    assert "순이" in await yumi.bench.regions.first.inner_text()
+    await yumi.bench.regions.first.get_by_role("button").first.click()
     await yumi.page.keyboard.press("2")
     assert "유미" in await yumi.bench.regions.first.inner_text()
     await yumi.page.evaluate(

@@ -177,6 +177,19 @@ describe("selecting and changing", () => {
     expect(editor.only?.id).toBe("n1");
   });
 
+  test("a label is for the next box; a box is given it only when it was picked", () => {
+    const dog = { controlId: "boxes", labelId: "dog" };
+    editor.setBrush({ controlId: "boxes", labelId: "cat" });
+    editor.addBox({ x: 1, y: 1, width: 2, height: 2 });
+    const drawn = editor.only!.id;
+    editor.useLabel(dog);
+    expect(editor.doc.get(drawn)?.labelIds).toEqual(["cat"]);
+    expect([editor.brush, editor.selection.size]).toEqual([dog, 0]);
+    editor.select(drawn);
+    editor.useLabel(dog);
+    expect(editor.doc.get(drawn)?.labelIds).toEqual(["dog"]);
+  });
+
   test("a nudge against the edge is no step of undo", () => {
     editor.select("n0");
     editor.nudge(-1000, -1000);

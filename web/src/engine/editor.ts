@@ -60,6 +60,8 @@ export class Editor {
   spaceHeld = false;
 
   #gesture: Gesture | null = null;
+  /** The box that was drawn last: selected to be resized, not picked. */
+  #drawn: string | null = null;
   #fitted = false;
   readonly #listeners = new Set<(aspect: Aspect) => void>();
 
@@ -166,7 +168,13 @@ export class Editor {
     return this.selection.size === 1 ? this.selected[0] : undefined;
   }
 
+  /** Whether somebody has chosen what is selected; a box that was just drawn is selected by itself. */
+  get picked(): boolean {
+    return this.selection.size > 0 && !(this.#drawn !== null && this.selection.has(this.#drawn));
+  }
+
   select(...ids: readonly string[]): void {
+    this.#drawn = null;
     this.selection = new Set(ids);
     this.tell("selection");
   }
@@ -226,6 +234,14 @@ export class Editor {
     this.remove(...this.selection);
   }
 
+  /** For the next box, and for what is picked: a box that was just drawn keeps its label. */
+  useLabel(brush: Brush): void {
+    this.setBrush(brush);
+    if (this.busy) return;
+    if (this.picked) this.relabelSelected(brush);
+    else this.select();
+  }
+
   relabelSelected(brush: Brush): void {
     this.#edit((region) => ({ ...region, controlId: brush.controlId, labelIds: [brush.labelId] }));
   }
@@ -255,6 +271,7 @@ export class Editor {
     const region = { id: this.newId(), controlId: this.brush.controlId, labelIds: [this.brush.labelId], box };
     this.doc.put(region);
     this.select(region.id);
+    this.#drawn = region.id;
   }
 
   setPreview(regions: readonly Region[]): void {

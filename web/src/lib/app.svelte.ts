@@ -1,6 +1,7 @@
 /** What every screen needs: the API, the drafts, who is logged in, and the names of the others. */
 
 import { Api, asProblem, type Account, type Session } from "./api";
+import { mayBeLoggedIn } from "./api/sturdy";
 import { openDrafts } from "./drafts/drafts";
 import { i18n } from "./i18n/i18n.svelte";
 import { Directory } from "./people/directory.svelte";
@@ -36,6 +37,7 @@ class Me {
 
   /** Whether somebody is logged in. */
   async load(): Promise<void> {
+    if (!mayBeLoggedIn(document.cookie)) return void (this.session = null);
     try {
       this.session = await api.session();
       if (this.session.account) people.learn([this.session.account]);

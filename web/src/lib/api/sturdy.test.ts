@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { asProblem, type Problem } from "./problem";
-import { sturdyFetch, type Fetch } from "./sturdy";
+import { mayBeLoggedIn, sturdyFetch, type Fetch } from "./sturdy";
 
 const refusal = (status: number, body: object, headers: Record<string, string> = {}): Response =>
   new Response(JSON.stringify(body), { status, headers });
@@ -70,4 +70,9 @@ test("a list of API tokens is asked for again, and so is the end of one", async 
 test("an answer that is no problem document still has a reason", async () => {
   const { ask } = scripted(new Response("<html>", { status: 400 }));
   expect((await refused(ask("/api/v1/projects"))).reason).toBe("HTTP_400");
+});
+
+test("somebody may be logged in where there is a CSRF cookie, and nowhere else", () => {
+  expect([mayBeLoggedIn("a=b; annostream_csrf=x"), mayBeLoggedIn("__Host-annostream_csrf=x")]).toEqual([true, true]);
+  expect([mayBeLoggedIn(""), mayBeLoggedIn("not_annostream_csrf=x")]).toEqual([false, false]);
 });

@@ -16,6 +16,9 @@ const FIRST_WAIT_MILLISECONDS = 300;
 const LONGEST_WAIT_MILLISECONDS = 5_000;
 const CSRF_COOKIE = /(?:^|;\s*)(?:__Host-)?annostream_csrf=([^;]*)/;
 
+/** Whether a session may be there. Nobody's is not asked for: each such answer is an error in the browser's console. */
+export const mayBeLoggedIn = (cookies: string): boolean => CSRF_COOKIE.test(cookies);
+
 /** Answers, or throws a Problem; an answer is always a success. */
 export function sturdyFetch(options: SturdyOptions): Fetch {
   const { sleep = pause, newKey = () => crypto.randomUUID(), attempts = 3 } = options;

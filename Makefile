@@ -11,7 +11,7 @@ EDITABLE := $(foreach d,$(DISTRIBUTIONS),-e ./$(d))
 AGAINST ?= $(shell git describe --tags --abbrev=0 2>/dev/null || echo main)
 
 # Two processes of tests; tests that share servers stay in one of them. ARGS="-n 0" runs all in one.
-SIDE_BY_SIDE := -n 2 --dist loadgroup
+SIDE_BY_SIDE := -n 2 --dist loadscope
 
 WEB_OUT := services/gateway/src/annostream_gateway/static
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -path web/e2e -prune -o -type f -print)

@@ -17,6 +17,7 @@ from annostream_embedded import containers
 from annostream_embedded.data_directory import DataDirectory
 from annostream_kit.settings import ServiceSettings
 from tests.servers import Servers
+from tests.side_by_side import ByServers
 
 SettingsFactory = Callable[..., ServiceSettings]
 
@@ -34,24 +35,15 @@ ABOUT_ACCOUNTS = frozenset(
         "tests/component/sdk/test_kafka.py::test_a_wrong_password_is_told_as_such",
     }
 )
-# The tests of each share servers, so one worker of `make test` runs them, in order; unit tests go to whoever is free.
-_GROUPS = (
-    "tests/component/embedded",
-    "tests/component",
-    "tests/contract",
-    "tests/end_to_end/browser",
-    "tests/end_to_end",
-)
 _NO_ACCOUNTS = "MongoDB and Kafka in containers have no accounts: the embedded servers hold this test"
 
 
-# First: xdist reads the groups in the same hook.
-@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config) -> ByServers:
+    return ByServers(config)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if group := next((one for one in _GROUPS if item.nodeid.startswith(f"{one}/")), None):
-            # The same servers for these two.
-            item.add_marker(pytest.mark.xdist_group(group.replace("contract", "component")))
         if containers.in_containers() and item.nodeid in ABOUT_ACCOUNTS:
             item.add_marker(pytest.mark.skip(reason=_NO_ACCOUNTS))
 

@@ -74,7 +74,7 @@ def objects(request: pytest.FixtureRequest) -> ObjectStore:
     if request.param == "fake":
         return FakeObjects()
     settings: ServiceSettings = request.getfixturevalue("service_settings")("ingest")
-    return S3Objects(Objects(settings))
+    return S3Objects(Objects(settings), link_seconds=60)
 
 
 @pytest.fixture(params=["fake", "mongodb"])

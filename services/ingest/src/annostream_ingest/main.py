@@ -86,7 +86,9 @@ class Wiring:
         self._stores = _stores(settings, database)
         objects, direct = Objects(settings), DirectUploads(settings)
         shell.on_close(direct.close)
-        self._objects = S3Objects(objects, max_file_writes=settings.max_file_writes)
+        self._objects = S3Objects(
+            objects, link_seconds=settings.url_lifetime_seconds // 2, max_file_writes=settings.max_file_writes
+        )
         self._bucket = S3Uploads(objects, direct)
         self._outbox = MongoOutbox(database, {"assets": current_event, "rejections": current_rejection_event})
         self._producer = Producer(settings)
@@ -186,7 +188,8 @@ class Wiring:
             removal=Removal(stores.assets, self._eraser, clock=now, wake=self._relay.wake),
             announcer=KafkaAnnouncer(self._outbox, reader, topic=TOPIC, wait_seconds=settings.position_wait_seconds),
             topic=TOPIC,
-            link_seconds=settings.url_lifetime_seconds,
+            # One that is given again has half of its life left.
+            link_seconds=settings.url_lifetime_seconds // 2,
             max_page_bytes=settings.max_page_bytes,
             max_idle_seconds=idle,
             clock=now,

@@ -11,14 +11,24 @@ from annostream_ingest.ports import NotThereError
 from annostream_kit.direct_uploads import Awaited, DirectUploads
 from annostream_kit.events import Event
 from annostream_kit.objects import ObjectMissingError, ObjectRefusedError, Objects
+from annostream_kit.recent import Recent
+
+# About 5 MB of links.
+_REMEMBERED_LINKS = 10_000
 
 
 class S3Objects:
-    """The ObjectStore. max_file_writes: files that are written at once; each takes up to 16 MiB of memory meanwhile."""
+    """The ObjectStore. max_file_writes: files that are written at once; each takes up to 16 MiB of memory meanwhile.
 
-    def __init__(self, objects: Objects, *, max_file_writes: int = 2) -> None:
+    link_seconds: for so long a link is given again; it works for twice as long.
+    """
+
+    def __init__(self, objects: Objects, *, link_seconds: int, max_file_writes: int = 2) -> None:
         self._objects = objects
         self._file_writes = asyncio.Semaphore(max_file_writes)
+        self._link_seconds = link_seconds
+        # Link and when it was made: browsers keep an image by its link, so that another link fetches it anew.
+        self._links: Recent[str, tuple[str, float]] = Recent(_REMEMBERED_LINKS)
 
     async def put_new(self, key: str, data: bytes | Path, *, media_type: str) -> None:
         if isinstance(data, bytes):
@@ -31,7 +41,13 @@ class S3Objects:
         await self._objects.delete(keys)
 
     async def links(self, keys: Sequence[str]) -> Sequence[str]:
-        return await self._objects.presigned_gets(keys)
+        now = asyncio.get_running_loop().time()
+        links = {key: kept[0] for key in keys if (kept := self._links.get(key)) and now - kept[1] < self._link_seconds}
+        unknown = [key for key in dict.fromkeys(keys) if key not in links]
+        for key, link in zip(unknown, await self._objects.presigned_gets(unknown), strict=True):
+            links[key] = link
+            self._links.put(key, (link, now))
+        return [links[key] for key in keys]
 
     async def offload(self, event: Event) -> str:
         """Keeps an event that is too large for Kafka; returns its URI."""

@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import { IMAGE, points } from "./arbitraries";
-import { Editor, type PointerInput } from "./editor";
+import { Editor } from "./editor";
 import type { Box, Point } from "./geometry";
 import { toScreen } from "./view";
+import type { PointerInput } from "./input";
 
 const VIEWPORT = { width: 800, height: 600 };
 let editor: Editor;

@@ -7,6 +7,7 @@ import { Doc, type Region } from "./doc";
 import { moveBox, sameBox, type Box, type Point, type Size } from "./geometry";
 import { begin, cursorAt, type Gesture } from "./gestures";
 import { OUTLINE_REACH_PX, SpatialIndex } from "./hit";
+import type { Modifiers, PointerInput } from "./input";
 import { actualSize, fit, keepInSight, panBy, toImage, zoomAt, type View } from "./view";
 
 export type Tool = "draw" | "select" | "pan";
@@ -15,19 +16,6 @@ export type Aspect = "doc" | "view" | "selection" | "hover" | "preview" | "tool"
 export interface Brush {
   readonly controlId: string;
   readonly labelId: string;
-}
-
-export interface Modifiers {
-  readonly shift: boolean;
-  /** Ctrl, or Command on a Mac. */
-  readonly ctrl: boolean;
-}
-
-export interface PointerInput extends Modifiers {
-  /** CSS pixels from the stage's corner. */
-  readonly at: Point;
-  /** As in PointerEvent: 0 main, 1 middle. */
-  readonly button: number;
 }
 
 export interface EditorOptions {

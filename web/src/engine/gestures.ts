@@ -1,7 +1,7 @@
 /** What a press begins: drawing, moving, resizing, panning or a click. Pointers are screen points; boxes image pixels. */
 
 import type { Region } from "./doc";
-import type { Editor, PointerInput } from "./editor";
+import type { Editor } from "./editor";
 import {
   boxFromCorners,
   clampPoint,
@@ -14,6 +14,7 @@ import {
   type Point,
 } from "./geometry";
 import { handleAt, OUTLINE_REACH_PX } from "./hit";
+import type { PointerInput } from "./input";
 import { panBy, toImage } from "./view";
 
 export interface Gesture {

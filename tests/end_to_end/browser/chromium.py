@@ -52,7 +52,7 @@ class Watch:
 
     def __init__(self, context: BrowserContext, origins: frozenset[str]) -> None:
         self.complaints: list[str] = []
-        self._origins = origins
+        self.origins = origins
         self._tolerated: list[re.Pattern[str]] = []
         context.on("console", self._said)
         context.on("weberror", self._failed)
@@ -71,7 +71,7 @@ class Watch:
 
     def _asked(self, request: Request) -> None:
         url = urlsplit(request.url)
-        if url.scheme not in {"data", "blob"} and f"{url.scheme}://{url.netloc}" not in self._origins:
+        if url.scheme not in {"data", "blob"} and f"{url.scheme}://{url.netloc}" not in self.origins:
             self._complain(f"a request to a stranger: {request.url}")
 
     def _complain(self, text: str) -> None:

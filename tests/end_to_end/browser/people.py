@@ -58,6 +58,15 @@ class Person:
             assert answer.ok, await answer.text()
             yield cls(login, await context.new_page(), context, watch, address, words)
 
+    @asynccontextmanager
+    async def elsewhere(self, browser: Browser) -> AsyncIterator[Person]:
+        """The same person at another browser."""
+        async with context_of(browser, self.watch.origins, locale=self.words.locale) as (context, watch):
+            account = {"login": self.login, "password": PASSWORD}
+            answer = await context.request.post(f"{self.address}/api/v1/auth:logIn", data=account)
+            assert answer.ok, await answer.text()
+            yield Person(self.login, await context.new_page(), context, watch, self.address, self.words)
+
     async def open(self, resource: str, part: str = "") -> None:
         """projects/p…, and what of it: "label", "exports"."""
         await self.page.goto(f"{self.address}/{resource}/{part}".rstrip("/"))

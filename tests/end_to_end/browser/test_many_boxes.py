@@ -26,8 +26,8 @@ async def test_a_photo_with_many_boxes_takes_one_more_where_it_was_drawn(
 ) -> None:
     project = await world.project("많은 상자")
     person = await invite()
-    # The page asks for the task as if it were open; that it is not is an answer.
-    person.watch.tolerate(r"status of 409 .*:lease$")
+    # That there is none is an answer.
+    person.watch.tolerate(r"status of 404 .*/draft$")
     name, before = await _annotated(world, project, person.user, boxes - 1)
     bench = person.bench
 

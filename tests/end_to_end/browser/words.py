@@ -43,6 +43,11 @@ class Words:
     download: str
     delete: str
     restored: str
+    draft_kept: str
+    why_skip: str
+    only_skipped: str
+    label_skipped: str
+    skipped_before: str
     offline: str
 
 
@@ -81,6 +86,11 @@ KO = Words(
     download="내려받기",
     delete="삭제",
     restored="제출하지 않은 작업을 되살렸습니다.",
+    draft_kept="초안 저장됨",
+    why_skip="이 작업을 왜 건너뛰나요?",
+    only_skipped="건너뛴 작업만 남았습니다",
+    label_skipped="건너뛴 작업 라벨링",
+    skipped_before="전에 건너뜀",
     offline="서버에 연결할 수 없습니다.",
 )
 
@@ -119,5 +129,10 @@ EN = Words(
     download="Download",
     delete="Delete",
     restored="Your unsubmitted work is back.",
+    draft_kept="Draft saved",
+    why_skip="Why do you skip this task?",
+    only_skipped="Only skipped tasks are left",
+    label_skipped="Label the skipped ones",
+    skipped_before="Skipped before",
     offline="The server cannot be reached.",
 )

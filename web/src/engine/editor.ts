@@ -86,7 +86,7 @@ export class Editor {
   pointerMove(input: Modifiers & { readonly at: Point }): void {
     this.pointer = input.at;
     if (this.#gesture) this.#gesture.move(input.at);
-    else this.#hoverAt(input.at);
+    else this.pointAt(this.under(input.at)[0]?.id ?? null);
     this.tell("pointer");
   }
 
@@ -245,11 +245,7 @@ export class Editor {
   duplicateSelected(): void {
     if (this.readOnly) return;
     const offset = DUPLICATE_OFFSET_PX / this.view.scale;
-    const copies = this.selected.map((region) => ({
-      ...region,
-      id: this.newId(),
-      box: moveBox(region.box, offset, offset, this.image),
-    }));
+    const copies = this.selected.map((region) => ({ ...region, id: this.newId(), box: moveBox(region.box, offset, offset, this.image) }));
     this.doc.put(...copies);
     this.select(...copies.map((copy) => copy.id));
   }
@@ -271,10 +267,6 @@ export class Editor {
   #edit(change: (region: Region) => Region): void {
     if (this.readOnly) return;
     this.doc.put(...this.selected.map((region) => [region, change(region)] as const).flatMap(([old, now]) => (old === now ? [] : now)));
-  }
-
-  #hoverAt(screen: Point): void {
-    this.pointAt(this.under(screen)[0]?.id ?? null);
   }
 
   /** What is pointed at, on the stage or in a list beside it. */

@@ -14,6 +14,8 @@ export interface Route {
   readonly open?: "in" | "anybody";
   /** Without the bar on top. */
   readonly bare?: boolean;
+  /** Its right side is full: what floats above it, floats on the left. */
+  readonly full?: boolean;
 }
 
 /** A screen, with the texts that its kind alone has. */
@@ -35,12 +37,12 @@ export const ROUTES: readonly Route[] = [
   { pattern: "/account", load: withAccounts(() => import("./account/Account.svelte")) },
   { pattern: "/people", load: withAccounts(() => import("./people/People.svelte")) },
   { pattern: "/projects", load: withPages(() => import("./Projects.svelte")) },
-  { pattern: "/projects/new", load: withPages(() => import("./setup/NewProject.svelte")) },
+  { pattern: "/projects/new", load: withPages(() => import("./setup/NewProject.svelte")), full: true },
   { pattern: "/projects/:project", load: withPages(() => import("./Tasks.svelte")) },
-  { pattern: "/projects/:project/setup", load: withPages(() => import("./setup/EditSetup.svelte")) },
+  { pattern: "/projects/:project/setup", load: withPages(() => import("./setup/EditSetup.svelte")), full: true },
   { pattern: "/projects/:project/exports", load: withPages(() => import("./Exports.svelte")) },
-  { pattern: "/projects/:project/label", load: LABEL, bare: true },
-  { pattern: "/projects/:project/label/:task", load: LABEL, bare: true },
+  { pattern: "/projects/:project/label", load: LABEL, bare: true, full: true },
+  { pattern: "/projects/:project/label/:task", load: LABEL, bare: true, full: true },
 ];
 
 export function routeOf(path: string): { route: Route; params: Params } | null {

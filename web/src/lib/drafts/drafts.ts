@@ -1,6 +1,7 @@
 /** Drafts: unsubmitted work, kept in the browser as one draws, one a task and person. */
 
 import type { Result } from "../api";
+import { DraftsAtOnce } from "./at-once";
 
 export interface Draft {
   readonly result: Result;
@@ -11,15 +12,17 @@ export interface Draft {
 export interface Drafts {
   load(key: string): Promise<Draft | undefined>;
   save(key: string, draft: Draft): Promise<void>;
+  /** Before it returns, where there is room: for a page that is being left. */
+  saveAtOnce(key: string, draft: Draft): void;
   remove(key: string): Promise<void>;
 }
 
 const STORE = "drafts";
 
 /** In memory where the browser keeps nothing (a private window): the work lasts as long as the page. */
-export async function openDrafts(database = "annostream"): Promise<Drafts> {
+export async function openDrafts(database = "annostream", storage?: Storage): Promise<Drafts> {
   try {
-    return new IndexedDrafts(await open(database));
+    return new IndexedDrafts(await open(database), new DraftsAtOnce(storage ?? localStorage));
   } catch {
     return new MemoryDrafts();
   }
@@ -33,6 +36,10 @@ export class MemoryDrafts implements Drafts {
   }
 
   async save(key: string, draft: Draft): Promise<void> {
+    this.saveAtOnce(key, draft);
+  }
+
+  saveAtOnce(key: string, draft: Draft): void {
     this.#drafts.set(key, structuredClone(draft));
   }
 
@@ -42,17 +49,34 @@ export class MemoryDrafts implements Drafts {
 }
 
 class IndexedDrafts implements Drafts {
-  constructor(private readonly database: IDBDatabase) {}
+  constructor(
+    private readonly database: IDBDatabase,
+    private readonly atOnce: DraftsAtOnce,
+  ) {}
 
-  load(key: string): Promise<Draft | undefined> {
-    return this.#run("readonly", (store) => store.get(key) as IDBRequest<Draft | undefined>);
+  /** The newer one; what was written at once is with the others then. */
+  async load(key: string): Promise<Draft | undefined> {
+    const kept = await this.#run("readonly", (store) => store.get(key) as IDBRequest<Draft | undefined>);
+    const last = this.atOnce.load(key);
+    if (!last || (kept && kept.savedAt > last.savedAt)) return kept;
+    // Where it finds no room, it stays where it is.
+    await this.save(key, last).catch(() => undefined);
+    return last;
   }
 
   async save(key: string, draft: Draft): Promise<void> {
+    const before = this.atOnce.text(key);
     await this.#run("readwrite", (store) => store.put(draft, key));
+    // One that was written meanwhile is newer than this, whatever the clocks say.
+    if (before !== null && this.atOnce.text(key) === before) this.atOnce.remove(key);
+  }
+
+  saveAtOnce(key: string, draft: Draft): void {
+    this.atOnce.save(key, draft);
   }
 
   async remove(key: string): Promise<void> {
+    this.atOnce.remove(key);
     await this.#run("readwrite", (store) => store.delete(key));
   }
 

@@ -72,6 +72,14 @@ export class Ahead {
     return { task, ...photo, lease: lease ?? null, annotation: null, result: undefined, draft: whole };
   }
 
+  /** One's own annotation can be updated; another's is shown. */
+  async openFinished(task: Task, user: string): Promise<Opened> {
+    const own = task.annotations?.find((one) => one.annotator === user) ?? null;
+    const [photo, draft] = await Promise.all([this.photoOf(task), own ? this.port.api.draft(task.name ?? "") : undefined]);
+    const { result } = own ?? task.annotations?.[0] ?? {};
+    return { task, lease: null, ...photo, annotation: own, result, draft };
+  }
+
   async #prepare(): Promise<Opened | null> {
     const { leased, skippedLeft } = await this.port.api.leaseNext(this.project, this.skippedToo, crypto.randomUUID());
     this.skippedLeft = skippedLeft;

@@ -24,8 +24,9 @@ export class DraftKeeper {
   readonly #port: DraftKeeperPort;
   #work: Work | null = null;
   #sender: DraftSender | null = null;
-  /** What the browser has. */
+  /** What the browser was given to keep, and what it has for sure. */
   #local: Snapshot | null = null;
+  #written: Snapshot | null = null;
   /** The server's clock, when it last had all: what is drawn later is newer, whatever the clock here says. */
   #serverTime = 0;
   #leave: () => void = () => undefined;
@@ -42,7 +43,8 @@ export class DraftKeeper {
   follow(work: Work, restored: Restored | null, serverTime: number): void {
     this.end();
     if (work.editor.readOnly) return;
-    [this.#work, this.#local, this.#serverTime] = [work, work.editor.doc.regions, serverTime];
+    [this.#work, this.#serverTime] = [work, serverTime];
+    this.#local = this.#written = work.editor.doc.regions;
     const { api, clock, outdated } = this.#port;
     const sender = new DraftSender(work, restored !== "browser", { api, clock, outdated, kept: (time) => void this.#arrived(sender, time) });
     this.#sender = sender;
@@ -78,7 +80,19 @@ export class DraftKeeper {
     const regions = work?.editor.doc.regions ?? null;
     if (!work || regions === this.#local) return;
     this.#local = regions;
-    await this.#put(work, Math.max(this.#port.clock.now(), this.#serverTime + 1));
+    await this.#put(work, this.#now);
+  }
+
+  /** In the browser, before it returns: a page that is being left may do nothing after it. */
+  saveAtOnce(): void {
+    const work = this.#work;
+    if (!work || work.editor.doc.regions === this.#written) return;
+    this.#port.drafts.saveAtOnce(this.#key(work.task), { result: resultOf(work), savedAt: this.#now });
+  }
+
+  /** Later than the newest that the server has. */
+  get #now(): number {
+    return Math.max(this.#port.clock.now(), this.#serverTime + 1);
   }
 
   /** On the server, now. */
@@ -108,8 +122,10 @@ export class DraftKeeper {
     await this.#put(this.#work, this.#serverTime);
   }
 
-  #put(work: Work, savedAt: number): Promise<void> {
-    return this.#port.drafts.save(this.#key(work.task), { result: resultOf(work), savedAt }).catch(() => undefined);
+  async #put(work: Work, savedAt: number): Promise<void> {
+    const { regions } = work.editor.doc;
+    const kept = await this.#port.drafts.save(this.#key(work.task), { result: resultOf(work), savedAt }).then(() => true, () => false);
+    if (kept && work === this.#work) this.#written = regions;
   }
 
   #key(task: Task): string {

@@ -20,6 +20,26 @@ describe("drafts", () => {
     expect(again.work?.editor.doc.regions).toHaveLength(0);
   });
 
+  test("of a page that is left at once after a stroke are there in the next one", async () => {
+    const session = bench.open();
+    await session.start("projects/p1/tasks/t0001");
+    drawBox(session);
+    // The page ends here: nothing that must wait comes to an end.
+    bench.trouble = (request) => (request.url.endsWith(":saveDraft") ? "lost" : null);
+    bench.drafts.save = () => new Promise(() => undefined);
+    void session.stop();
+    const again = bench.open();
+    await again.start("projects/p1/tasks/t0001");
+    expect(again.work?.editor.doc.regions).toHaveLength(1);
+  });
+
+  test("of a page that is left are none where nothing was drawn", async () => {
+    const session = bench.open();
+    await session.start("projects/p1/tasks/t0001");
+    await session.stop();
+    expect(await bench.drafts.load("users/yumi|projects/p1/tasks/t0001")).toBeUndefined();
+  });
+
   test("of one person are not shown to another", async () => {
     const session = bench.open();
     await session.start("projects/p1/tasks/t0001");

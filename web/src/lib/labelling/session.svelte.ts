@@ -5,11 +5,12 @@
  * one request id until it is answered, and a lost lease is said and, if nobody has it, taken again.
  */
 
-import { asProblem, type Annotation, type Api, type Lease, type Problem, type SkipReason } from "../api";
+import { asProblem, Problem, type Annotation, type Api, type Lease, type SkipReason } from "../api";
 import type { Drafts } from "../drafts/drafts";
 import { Ahead } from "./ahead";
 import { Clock, type Timer } from "./clock";
 import { DraftKeeper } from "./draft-keeper.svelte";
+import { holderOf } from "./holder";
 import type { Notice } from "./notice";
 import { Renewal } from "./renewal";
 import { untilAnswered } from "./until-answered";
@@ -82,6 +83,7 @@ export class LabellingSession {
 
   /** What is drawn goes to the server now: nobody knows when the page comes in sight again. */
   async keep(): Promise<void> {
+    this.#drafts.saveAtOnce();
     await Promise.all([this.#drafts.save(), this.#drafts.send(true)]);
   }
 
@@ -150,22 +152,14 @@ export class LabellingSession {
     this.notice ??= notice;
   }
 
+  /** What is not there to be leased is not asked for: each refusal is an error in the browser's console. */
   async #open(name: string): Promise<void> {
-    try {
-      await this.#show(await this.#ahead.open(await this.#port.api.lease(name, crypto.randomUUID())));
-    } catch (error) {
-      if (!["ALREADY_ANNOTATED", "TASK_COMPLETED"].includes(asProblem(error).reason)) throw error;
-      await this.#openFinished(name);
-    }
-  }
-
-  /** One's own annotation can be updated; another's is shown. */
-  async #openFinished(name: string): Promise<void> {
     const task = await this.#port.api.task(name);
-    const own = task.annotations?.find((one) => one.annotator === this.#port.user) ?? null;
-    const [photo, draft] = await Promise.all([this.#ahead.photoOf(task), own ? this.#port.api.draft(name) : undefined]);
-    const { result } = own ?? task.annotations?.[0] ?? {};
-    await this.#show({ task, lease: null, ...photo, annotation: own, result, draft });
+    const own = task.annotations?.some((one) => one.annotator === this.#port.user);
+    if (own || task.state === "STATE_COMPLETED") return this.#show(await this.#ahead.openFinished(task, this.#port.user));
+    const holder = holderOf(task, this.#port.user);
+    if (holder) throw new Problem(409, "TASK_HELD", name, { holder });
+    await this.#show(await this.#ahead.open(await this.#port.api.lease(name, crypto.randomUUID())));
   }
 
   async #show(opened: Opened): Promise<void> {

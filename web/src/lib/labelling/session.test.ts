@@ -217,6 +217,7 @@ describe("a chosen task", () => {
     await session.start("projects/p1/tasks/t0001");
     expect(session.phase).toBe("failed");
     expect(session.problem).toMatchObject({ reason: "TASK_HELD", metadata: { holder: "users/suni" } });
+    expect(bench.asked.filter((one) => one.endsWith(":lease"))).toEqual([]);
   });
 
   test("that one has labelled is updated", async () => {
@@ -225,7 +226,9 @@ describe("a chosen task", () => {
     drawBox(session);
     await session.submit();
     const again = bench.open();
+    bench.asked = [];
     await again.start("projects/p1/tasks/t0001");
+    expect(bench.asked.filter((one) => one.endsWith("t0001:lease"))).toEqual([]);
     again.work?.editor.select(again.work.editor.doc.regions[0]!.id);
     again.work?.editor.nudge(5, 0);
     await again.submit();

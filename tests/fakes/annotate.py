@@ -195,8 +195,8 @@ class MemoryTaskLists:
     async def searched(
         self, project: str, wanted: Wanted, after: Place | None, limit: int
     ) -> tuple[AsyncGenerator[Task, None], bool]:
-        looked = [task for task in self._of(project) if _has_word(task, wanted.words[0])]
-        return self.listed(project, wanted, after, limit), len(looked) > self._max_searched
+        looked = [sum(_has_word(task, word) for task in self._of(project)) for word in wanted.words]
+        return self.listed(project, wanted, after, limit), min(looked) > self._max_searched
 
     def _of(self, project: str) -> list[Task]:
         return [task for task in self._tasks.rows.values() if task.project == project and task.create_time]

@@ -202,7 +202,14 @@ async def test_a_search_says_when_it_looks_at_no_more(stores: Stores) -> None:
     await given(stores, [f"img{number}.jpg" for number in range(9)])
     assert (await found(stores, "jpg"))[1] is True
     assert (await found(stores, "img"))[1] is True
+    assert (await found(stores, "img", "jpg"))[1] is True
     assert await found(stores, "7", "jpg") == (["img7.jpg"], False)
+
+
+async def test_a_word_that_too_many_have_hides_nothing_that_a_rarer_one_finds(stores: Stores) -> None:
+    await given(stores, [f"img{number}.jpg" for number in range(9)])
+    for number in range(9):
+        assert await found(stores, "img", "jpg", str(number)) == ([f"img{number}.jpg"], False)
 
 
 async def test_a_purged_path_is_neither_found_nor_sorted_by(stores: Stores) -> None:

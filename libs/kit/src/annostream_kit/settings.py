@@ -48,7 +48,7 @@ class ServiceSettings(BaseSettings):
     s3_secret_key: str = Field(default="", repr=False)
     s3_bucket: str = "annostream"
     url_lifetime_seconds: int = Field(default=3600, ge=60, le=7 * 86400)
-    """of presigned links"""
+    """of presigned links; ingest gives the same one again for the first half of it"""
 
     jwks_file: Path
     """the public keys of whoever issues tokens; read again when it changes"""

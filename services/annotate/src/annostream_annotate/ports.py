@@ -96,7 +96,10 @@ class TaskLists(Protocol):
     async def searched(
         self, project: str, wanted: Wanted, after: Place | None, limit: int
     ) -> tuple[AsyncGenerator[Task, None], bool]:
-        """Those with the wanted words; and whether there are more with the first word than are looked at."""
+        """Those with the wanted words; and whether more tasks have each of them than are looked at.
+
+        Of many words only the first few are tried.
+        """
 
 
 class CursorStore(Protocol):

@@ -1771,7 +1771,7 @@ export interface components {
         ListTasksResponse: {
             tasks: components["schemas"]["Task"][];
             nextPageToken: string;
-            /** @description Of search: there are more than it looks at (ANNOSTREAM_MAX_SEARCHED_TASKS); a longer word finds less. */
+            /** @description Of search: more tasks have each of its words than it looks at (ANNOSTREAM_MAX_SEARCHED_TASKS); a longer word finds less. */
             searchTruncated: boolean;
         };
         LogInResponse: {

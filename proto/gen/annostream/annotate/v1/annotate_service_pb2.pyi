@@ -401,7 +401,7 @@ class ListTasksResponse(_message.Message):
     SEARCH_TRUNCATED_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     search_truncated: _builtins.bool
-    """Of search: there are more than it looks at (ANNOSTREAM_MAX_SEARCHED_TASKS); a longer word finds less."""
+    """Of search: more tasks have each of its words than it looks at (ANNOSTREAM_MAX_SEARCHED_TASKS); a longer word finds less."""
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.Task]: ...
     def __init__(

@@ -6,7 +6,6 @@ merges one sorted scan a state. A page begins with two ranges, not one: many tas
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 
@@ -28,6 +27,8 @@ FIELDS = {
 # A mark of a task that was never opened has no created_at: it is in no list.
 _OPENED: Document = {"created_at": {"$exists": True}}
 _AT_ONCE = 64
+# All files of a folder may begin alike: then another word finds the one.
+_TRIED_WORDS = 4
 
 
 class MongoTaskLists:
@@ -63,21 +64,25 @@ class MongoTaskLists:
     async def searched(
         self, project: str, wanted: Wanted, after: Place | None, limit: int
     ) -> tuple[AsyncGenerator[Task, None], bool]:
-        looked: Document = {"project": project, "words": _beginning(wanted.words[0])}
-        fields = {"_id": 1, FIELDS[wanted.order.key]: 1}
+        word, truncated = await self._looked_for(project, wanted.words)
         pipeline: list[Mapping[str, object]] = [
-            {"$match": looked},
+            {"$match": _with(word, project)},
             {"$limit": self._max_searched},
-            {"$match": {"$and": [_OPENED, *_asked(wanted), *_beyond(wanted.order, after)]}},
-            {"$project": fields},
+            {"$match": {"$and": [_OPENED, *_asked(wanted, word), *_beyond(wanted.order, after)]}},
+            {"$project": {"_id": 1, FIELDS[wanted.order.key]: 1}},
             {"$sort": dict(_sort(wanted.order))},
             {"$limit": limit},
         ]
-        found, count = await asyncio.gather(
-            self._rows.aggregate(pipeline, hint="words").to_list(limit),
-            self._rows.count_documents(looked, limit=self._max_searched + 1, hint="words"),
-        )
-        return self._by_id([row["_id"] for row in found], wanted), count > self._max_searched
+        found = await self._rows.aggregate(pipeline, hint="words").to_list(limit)
+        return self._by_id([row["_id"] for row in found], wanted), truncated
+
+    async def _looked_for(self, project: str, words: Sequence[str]) -> tuple[str, bool]:
+        """The first word that not too many tasks have; where each of them is in too many, the first, and True."""
+        for word in words[:_TRIED_WORDS]:
+            most = self._max_searched
+            if await self._rows.count_documents(_with(word, project), limit=most + 1, hint="words") <= most:
+                return word, False
+        return words[0], True
 
     async def _by_id(self, ids: Sequence[str], wanted: Wanted) -> AsyncGenerator[Task, None]:
         """In this order."""
@@ -107,9 +112,9 @@ def _of_state(state: TaskState | None) -> Document:
     return {"state": state.value if state else {"$in": [each.value for each in TaskState]}}
 
 
-def _asked(wanted: Wanted) -> list[Document]:
-    """What a searched task has to be beside its longest word."""
-    asked: list[Document] = [{"words": _beginning(word)} for word in wanted.words[1:]]
+def _asked(wanted: Wanted, looked_for: str) -> list[Document]:
+    """What a searched task has to be beside having the word that is looked for."""
+    asked: list[Document] = [{"words": _beginning(word)} for word in wanted.words if word != looked_for]
     if wanted.state:
         asked.append({"state": wanted.state.value})
     if wanted.skipped:
@@ -117,6 +122,10 @@ def _asked(wanted: Wanted) -> list[Document]:
     elif wanted.annotator:
         asked.append({"$or": [{"annotators": wanted.annotator}, {"holders": wanted.annotator}]})
     return asked
+
+
+def _with(word: str, project: str) -> Document:
+    return {"project": project, "words": _beginning(word)}
 
 
 def _beginning(word: str) -> Document:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 # Each has servers of its own; the first that a path begins with counts.
@@ -16,6 +18,10 @@ _GROUPS = {
 
 class ByServers(LoadScopeScheduling):  # type: ignore[misc]  # xdist's scheduler is untyped to us
     """The largest groups begin. (Groups by xdist's own marker are lost on pytest 9.)"""
+
+    def __init__(self, config: pytest.Config) -> None:
+        # Without one it prints its log, whatever is asked for.
+        super().__init__(config, Producer("scheduler", enabled=config.option.debug))
 
     def _split_scope(self, nodeid: str) -> str:
         return next((group for path, group in _GROUPS.items() if nodeid.startswith(path)), nodeid)

@@ -244,6 +244,11 @@ def test_a_list_is_newest_first_unless_it_says_otherwise_and_that_of_people_by_t
             wanted(**fields)
 
 
+def test_an_annotator_is_named_whole() -> None:
+    with pytest.raises(InvalidArgument, match="INVALID_NAME"):
+        wanted(annotator="yumi")
+
+
 def test_a_search_is_its_words_and_one_without_any_is_refused() -> None:
     assert wanted(search="고양이 IMG_07").words == ("고양이", "img", "07")
     for text in ("/-_.", "가" * 201):

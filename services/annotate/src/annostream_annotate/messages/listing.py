@@ -8,6 +8,7 @@ from annostream.annotate.v1 import annotate_service_pb2 as api
 from annostream_annotate.domain.listing import Key, Order, Place, SortKey, Wanted, order_of
 from annostream_annotate.domain.path import searched_words
 from annostream_annotate.messages.tasks import task_state_from_wire
+from annostream_kit.errors import InvalidArgument
 from annostream_kit.paging import decode_token, encode_token, invalid_page_token, milliseconds_of, moment_of
 
 _KINDS = {SortKey.CREATE_TIME: int, SortKey.UPDATE_TIME: int, SortKey.PATH: str, SortKey.REGION_COUNT: int}
@@ -15,7 +16,10 @@ _TIMES = frozenset({SortKey.CREATE_TIME, SortKey.UPDATE_TIME})
 
 
 def wanted_from_request(request: api.ListTasksRequest) -> Wanted:
-    """Raises InvalidArgument INVALID_ORDER_BY, INVALID_SEARCH."""
+    """Raises InvalidArgument INVALID_ORDER_BY, INVALID_SEARCH, INVALID_NAME for an annotator without a collection."""
+    if request.annotator and "/" not in request.annotator:
+        message = f"annotator is {request.annotator[:100]!r}: give the whole name, such as users/yumi."
+        raise InvalidArgument("INVALID_NAME", message, name=request.annotator[:100])
     return Wanted(
         order=order_of(request.order_by, of_people=bool(request.annotator) or request.skipped),
         state=task_state_from_wire(request.state),

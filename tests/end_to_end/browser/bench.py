@@ -109,6 +109,18 @@ class Bench:
     async def submit(self) -> None:
         await self.page.get_by_role("button", name=self._words.submit).click()
 
+    async def ask_to_skip(self) -> None:
+        await self.page.keyboard.press("Control+.")
+        await expect(self.page.get_by_role("dialog", name=self._words.why_skip)).to_be_visible()
+
+    async def skip(self, reason: int, comment: str = "") -> None:
+        """By keyboard alone. reason: its number in the dialog."""
+        await self.ask_to_skip()
+        await self.page.keyboard.press(str(reason))
+        if comment:
+            await self.page.keyboard.insert_text(comment)
+        await self.page.keyboard.press("Enter")
+
     async def boxes(self) -> list[Box]:
         """As the SVG has them, after what was done is drawn; in the order in which they were made."""
         found = await self.page.evaluate(_RECTANGLES)

@@ -25,6 +25,16 @@ class SignUp:
         await self.page.get_by_label(self._words.password).fill(password)
 
 
+class LogIn:
+    def __init__(self, page: Page, words: Words) -> None:
+        self.page, self._words = page, words
+
+    async def log_in(self, login: str, password: str) -> None:
+        await self.page.get_by_label(self._words.login).fill(login)
+        await self.page.get_by_label(self._words.password).fill(password)
+        await self.page.get_by_role("button", name=self._words.log_in).click()
+
+
 class Wizard:
     """A new project: name, data, labelling setup."""
 

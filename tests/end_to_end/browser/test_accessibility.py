@@ -14,13 +14,20 @@ from tests.end_to_end.browser.pages import Wizard
 from tests.end_to_end.browser.people import Invite, Person
 from tests.end_to_end.browser.pictures import Pictures
 from tests.end_to_end.browser.words import EN, KO, Words
-from tests.end_to_end.world import World
+from tests.end_to_end.world import World, photo
 from tests.photos import sample_photos
 
 pytestmark = pytest.mark.thorough
 
 _AXE = ROOT / "web" / "e2e" / "node_modules" / "axe-core" / "axe.min.js"
 Appearance = tuple[Words, Literal["light", "dark"]]
+OPEN_PAGES = {
+    "login": "login",
+    "signup": "signup",
+    "invited": "signup#invitation=secret&role=annotator",
+    "reset": "reset#secret=secret",
+    "reset-without-secret": "reset",
+}
 LOOKS: list[Appearance] = [(KO, "light"), (KO, "dark"), (EN, "light"), (EN, "dark")]
 
 
@@ -58,6 +65,8 @@ async def test_axe_finds_nothing_on_any_page(
     await _look_at_projects(look, person)
     await _look_at_project(look, person, project)
     await _look_at_labelling(look, person, project)
+    await _look_at_what_is_not_there_to_label(look, person, world, project)
+    await _look_at_accounts(look, person)
     assert not look.found, "\n".join(look.found)
 
 
@@ -76,10 +85,10 @@ async def _look_at_open_pages(look: Look, stack: Stack, chromium: Browser, appea
     origins = origins_of(stack)
     async with context_of(chromium, origins, locale=words.locale, colour_scheme=scheme) as (context, _):
         page = await context.new_page()
-        for path in ("login", "signup"):
+        for name, path in OPEN_PAGES.items():
             await page.goto(f"{stack.endpoints['http']}/{path}")
             await expect(page.get_by_role("heading").or_(page.get_by_role("status")).first).to_be_visible()
-            await look.at(page, f"1-{path}")
+            await look.at(page, f"1-{name}")
 
 
 async def _look_at_projects(look: Look, person: Person) -> None:
@@ -129,3 +138,50 @@ async def _look_at_labelling(look: Look, person: Person, project: project_pb2.Pr
     await page.keyboard.press("?")
     await expect(page.get_by_role("dialog")).to_be_visible()
     await look.at(page, "7-keys")
+    await page.keyboard.press("Escape")
+    await person.bench.ask_to_skip()
+    await page.keyboard.press("4")
+    await look.at(page, "7-skip")
+
+
+async def _look_at_what_is_not_there_to_label(
+    look: Look, person: Person, world: World, project: project_pb2.Project
+) -> None:
+    """A task that another has, and those that the person has skipped."""
+    page = person.page
+    (held,) = await world.lease(project.name, "users/suni")
+    await page.goto(f"{person.address}/{held.task.name.replace('/tasks/', '/label/')}")
+    await expect(page.get_by_role("heading", name="suni")).to_be_visible()
+    await look.at(page, "6-held")
+    other = await world.project("한 장")
+    await world.upload(other.name, "하나.jpg", photo(7_900))
+    await world.wait_for_tasks(other.name, 1)
+    await person.open(other.name, "label")
+    await person.bench.opened()
+    await person.bench.skip(1)
+    await expect(page.get_by_role("heading", name=person.words.only_skipped)).to_be_visible()
+    await look.at(page, "6-only-skipped")
+    await person.open(other.name)
+    await page.get_by_role("row").filter(has_text="하나.jpg").get_by_role("button").click()
+    await look.at(page, "5-skipped")
+    await person.open(other.name, "label")
+    await page.get_by_role("button", name=person.words.label_skipped).click()
+    await expect(page.get_by_role("region", name=person.words.skipped_before)).to_be_visible()
+    await look.at(page, "6-skipped-before")
+
+
+async def _look_at_accounts(look: Look, person: Person) -> None:
+    page = person.page
+    await page.goto(f"{person.address}/account")
+    await page.get_by_label(person.words.token_name).fill("밤마다")
+    await page.get_by_role("button", name=person.words.make_token).click()
+    await expect(page.get_by_role("list")).to_have_count(2)
+    await look.at(page, "9-account")
+    await page.goto(f"{person.address}/people")
+    await page.get_by_role("button", name=person.words.make_invitation).click()
+    await expect(page.get_by_role("list")).to_have_count(1)
+    await look.at(page, "9-people")
+    await page.get_by_role("button", name=person.words.reset_link.format(person.login)).click()
+    await page.get_by_role("dialog").get_by_role("button").last.click()
+    await expect(page.get_by_role("dialog").locator("input")).to_be_visible()
+    await look.at(page, "9-reset-link")

@@ -8,10 +8,11 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.async_api import Route, expect
+from playwright.async_api import Locator, Route, expect
 
 from tests.end_to_end.browser.pages import Wizard, drop
 from tests.end_to_end.browser.people import Invite
+from tests.end_to_end.browser.pictures import Pictures
 from tests.end_to_end.world import World, photo
 from tests.photos import HOSTILE, distinct_photos
 
@@ -58,14 +59,30 @@ async def test_what_is_no_photo_says_why_and_the_list_follows_to_other_screens(
     await expect(wizard.upload("broken.jpg")).to_contain_text(person.words.truncated)
     await expect(wizard.upload("empty.png")).to_contain_text("빈 파일입니다.")
 
+    pictures = Pictures("uploads-ko", "ko")
+    await pictures.take(person.page, "3-refused")
+    await expect(person.page.get_by_role("button", name=person.words.next)).to_be_in_viewport(ratio=1)
     await wizard.next()
+    tray = person.page.get_by_role("button", name="사진 4장 올림")
+    await expect(tray).to_be_visible()
+    await pictures.take(person.page, "4-beside-uploads")
+    assert not await _overlap(tray, person.page.get_by_role("region", name="미리보기"))
     await wizard.save()
     await expect(person.page.get_by_role("row").filter(has_text="안/깊은.jpg")).to_be_visible()
-    await expect(person.page.get_by_role("button", name="사진 4장 올림")).to_be_visible()
+    await expect(tray).to_be_visible()
     project = f"projects/{urlsplit(person.page.url).path.split('/')[2]}"
     paths = {task.assets[0].path for task in await world.tasks(project)}
     assert len(paths) == 4
     assert "사진/안/깊은.jpg" in paths
+
+
+async def _overlap(one: Locator, other: Locator) -> bool:
+    first, second = await one.bounding_box(), await other.bounding_box()
+    assert first is not None
+    assert second is not None
+    beside = first["x"] >= second["x"] + second["width"] or second["x"] >= first["x"] + first["width"]
+    beneath = first["y"] >= second["y"] + second["height"] or second["y"] >= first["y"] + first["height"]
+    return not (beside or beneath)
 
 
 def _folder_of_all_kinds(folder: Path) -> None:

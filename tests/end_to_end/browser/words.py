@@ -11,6 +11,7 @@ class Words:
 
     locale: str
     sign_up: str
+    log_in: str
     login: str
     display_name: str
     password: str
@@ -48,12 +49,17 @@ class Words:
     only_skipped: str
     label_skipped: str
     skipped_before: str
+    token_name: str
+    make_token: str
+    make_invitation: str
+    reset_link: str
     offline: str
 
 
 KO = Words(
     locale="ko-KR",
     sign_up="가입하기",
+    log_in="로그인",
     login="아이디",
     display_name="다른 사람에게 보이는 이름",
     password="비밀번호",
@@ -91,12 +97,17 @@ KO = Words(
     only_skipped="건너뛴 작업만 남았습니다",
     label_skipped="건너뛴 작업 라벨링",
     skipped_before="전에 건너뜀",
+    token_name="용도",
+    make_token="토큰 만들기",
+    make_invitation="초대 만들기",
+    reset_link="{} 님의 재설정 링크",
     offline="서버에 연결할 수 없습니다.",
 )
 
 EN = Words(
     locale="en-GB",
     sign_up="Sign up",
+    log_in="Log in",
     login="User name",
     display_name="Name that others see",
     password="Password",
@@ -134,5 +145,9 @@ EN = Words(
     only_skipped="Only skipped tasks are left",
     label_skipped="Label the skipped ones",
     skipped_before="Skipped before",
+    token_name="What it is for",
+    make_token="Make a token",
+    make_invitation="Make an invitation",
+    reset_link="Reset link for {}",
     offline="The server cannot be reached.",
 )

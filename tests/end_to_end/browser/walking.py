@@ -113,6 +113,7 @@ class Walk:
         self.drawn.boxes[path] = list(zip(self.labels, boxes, strict=True))
         if path.endswith("/chelsea.jpg"):
             await expect(self.page.get_by_role("status").filter(has_text=self.words.submitted)).to_be_hidden()
+            await expect(self.page.get_by_text(self.words.draft_kept)).to_be_visible()
             await self.pictures.take(self.page, "6-labelling", tutorial=True)
 
     async def _draw_boxes(self, bench: Bench, photo: Photo, path: str) -> list[Box]:

@@ -55,8 +55,8 @@ async def measure(bench: Bench) -> Section:
 async def _person(bench: Bench) -> AsyncIterator[Person]:
     async with launched() as chromium, Person.invited(bench.stack, chromium, "annotator") as person:
         await person.context.add_init_script(_PROBE.read_text())
-        # The person's own finished work is asked for as any task, and opened when no lease is given.
-        person.watch.tolerate(r"status of 409 .*:lease$")
+        # That there is no draft of the person's own finished work is an answer.
+        person.watch.tolerate(r"status of 404 .*/draft$")
         yield person
 
 

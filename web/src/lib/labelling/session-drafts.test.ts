@@ -45,6 +45,7 @@ describe("drafts", () => {
     await session.start("projects/p1/tasks/t0001");
     drawBox(session);
     await session.stop();
+    delete bench.state.entry("projects/p1/tasks/t0001").lease;
     const other = bench.open("users/suni");
     await other.start("projects/p1/tasks/t0001");
     expect(other.work?.editor.doc.regions).toHaveLength(0);

@@ -87,13 +87,14 @@ export class LabellingSession {
     await Promise.all([this.#drafts.save(), this.#drafts.send(true)]);
   }
 
-  /** Gives back what is not submitted; drafts stay. */
+  /** Gives back what was not begun. What was drawn on stays held until its lease ends: a reload goes on with it. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#ahead.stop();
     this.#clock.stop();
     // All begin at once: a page that is being left runs no further than its first wait.
-    const leases = this.#leases;
+    const begun = this.#drafts.kept === "none" ? undefined : this.work?.task.name;
+    const leases = this.#leases.filter((lease) => lease.task !== begun);
     const released = leases.length ? this.#port.api.release(this.#project, leases).catch(() => undefined) : undefined;
     const kept = this.keep();
     this.#drafts.end();

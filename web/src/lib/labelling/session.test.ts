@@ -149,12 +149,22 @@ describe("leases", () => {
     expect(bench.annotationsOf("t0001")).toHaveLength(0);
   });
 
-  test("leaving gives back what is not submitted", async () => {
+  const held = () => bench.state.tasksOf("projects/p1").filter((task) => task.leases).map((task) => task.name);
+
+  test("leaving gives back what was not begun", async () => {
     const session = bench.open();
     await session.start();
     await settled();
     await session.stop();
-    expect(bench.state.tasksOf("projects/p1").filter((task) => task.leases)).toEqual([]);
+    expect(held()).toEqual([]);
+  });
+
+  test("who leaves a task that they have drawn on keeps it: somebody else would do it again", async () => {
+    const session = bench.open();
+    await session.start("projects/p1/tasks/t0001");
+    drawBox(session);
+    await session.stop();
+    expect(held()).toEqual(["projects/p1/tasks/t0001"]);
   });
 });
 

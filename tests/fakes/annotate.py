@@ -11,19 +11,12 @@ from typing import Any
 from annostream_annotate.domain.annotation import AnnotationRevised, AnnotationSubmitted
 from annostream_annotate.domain.lease import LeasesChanged, TaskLeased
 from annostream_annotate.domain.listing import Place, Wanted, key_of
+from annostream_annotate.domain.opening import AssetFact
 from annostream_annotate.domain.path import words
 from annostream_annotate.domain.project import Project, ProjectChanged, ProjectCreated
 from annostream_annotate.domain.queue import Cursor, Waiting
 from annostream_annotate.domain.skip import TaskSkipped
-from annostream_annotate.domain.task import (
-    Annotation,
-    AssetFact,
-    Draft,
-    ResultReference,
-    SlotState,
-    Task,
-    TaskState,
-)
+from annostream_annotate.domain.task import Annotation, Draft, ResultReference, SlotState, Task, TaskState
 from annostream_annotate.ports import Page, TaskFact
 
 _KEPT_REQUESTS = 32

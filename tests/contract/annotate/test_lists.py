@@ -12,17 +12,9 @@ from annostream.annotate.v1 import annotation_pb2
 from annostream_annotate.domain.annotation import AnnotationSubmitted, Work, submit
 from annostream_annotate.domain.lease import TaskLeased, lease
 from annostream_annotate.domain.listing import LATEST, ORDERS, Order, SortKey, Wanted, key_of, place_of
+from annostream_annotate.domain.opening import TaskOpened, TaskWithdrawn, asset_gone
 from annostream_annotate.domain.skip import TaskSkipped, skip
-from annostream_annotate.domain.task import (
-    InlineResult,
-    SkipReason,
-    Task,
-    TaskAsset,
-    TaskOpened,
-    TaskState,
-    TaskWithdrawn,
-    asset_gone,
-)
+from annostream_annotate.domain.task import InlineResult, SkipReason, Task, TaskAsset, TaskState
 from tests.contract.annotate.stores import Stores
 from tests.contract.annotate.test_stores import all_of
 from tests.unit.annotate.made import LATER, NOW, PROJECT, opened

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from annostream_annotate.domain.opening import TaskOpened, asset_gone
 from annostream_annotate.domain.project import Wish, create
-from annostream_annotate.domain.task import TaskOpened, asset_gone
 from annostream_annotate.outbound.announcements import OpenedOutbox
 from annostream_annotate.outbound.projects import MongoProjects
 from annostream_annotate.outbound.tasks import MongoTasks

@@ -11,18 +11,10 @@ from typing import TypeVar
 from annostream_annotate.domain.annotation import AnnotationRevised, AnnotationSubmitted, Work, revise, submit
 from annostream_annotate.domain.lease import TaskLeased, expire, lease, release
 from annostream_annotate.domain.listing import Order, SortKey, Wanted
+from annostream_annotate.domain.opening import TaskOpened, asset_gone
 from annostream_annotate.domain.project import ProjectState, Wish, change, create
 from annostream_annotate.domain.queue import Cursor
-from annostream_annotate.domain.task import (
-    Draft,
-    InlineResult,
-    ResultReference,
-    SlotState,
-    Task,
-    TaskOpened,
-    TaskState,
-    asset_gone,
-)
+from annostream_annotate.domain.task import Draft, InlineResult, ResultReference, SlotState, Task, TaskState
 from tests.contract.annotate.stores import Stores
 from tests.unit.annotate.made import LATER, NOW, PROJECT, SCHEMA, opened
 

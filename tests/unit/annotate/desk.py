@@ -8,8 +8,9 @@ from datetime import datetime
 
 from annostream.annotate.v1 import annotation_pb2
 from annostream_annotate.domain.label_schema import LabelSchema
+from annostream_annotate.domain.opening import AssetFact
 from annostream_annotate.domain.project import Project, ProjectState, Wish, change, create
-from annostream_annotate.domain.task import AssetFact, Skip, SkipReason
+from annostream_annotate.domain.task import Skip, SkipReason
 from annostream_annotate.messages import labels_by_region, regions_from_wire, tidy_result
 from annostream_annotate.ports import TaskFact
 from annostream_annotate.use_cases.at_work import People

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from annostream_annotate.domain.label_schema import Control, Label, LabelSchema, Shape, evolve
-from annostream_annotate.domain.task import InlineResult, Task, TaskAsset, TaskOpened, asset_ingested
+from annostream_annotate.domain.opening import TaskOpened, asset_ingested
+from annostream_annotate.domain.task import InlineResult, Task, TaskAsset
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=10)

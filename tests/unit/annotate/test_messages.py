@@ -17,11 +17,11 @@ from annostream_annotate.domain.annotation import AnnotationSubmitted, Work, sub
 from annostream_annotate.domain.label_schema import Shape
 from annostream_annotate.domain.lease import LeasesChanged, TaskLeased, lease
 from annostream_annotate.domain.listing import LATEST, ORDERS, Order, SortKey, Wanted, place_of
+from annostream_annotate.domain.opening import AssetNoted, TaskCompleted, TaskOpened, TaskReopened, TaskWithdrawn
 from annostream_annotate.domain.project import ProjectChanged, ProjectCreated, ProjectState, Wish, create
 from annostream_annotate.domain.result import Box, Polygon
 from annostream_annotate.domain.skip import TaskSkipped, skip
 from annostream_annotate.domain.task import (
-    AssetNoted,
     Draft,
     InlineResult,
     ResultReference,
@@ -29,11 +29,7 @@ from annostream_annotate.domain.task import (
     SkipReason,
     Task,
     TaskAsset,
-    TaskCompleted,
-    TaskOpened,
-    TaskReopened,
     TaskState,
-    TaskWithdrawn,
 )
 from annostream_kit.errors import InvalidArgument
 from annostream_kit.events import Event, event_of

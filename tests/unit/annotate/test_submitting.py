@@ -9,8 +9,9 @@ import pytest
 
 from annostream_annotate.domain.annotation import DraftKept
 from annostream_annotate.domain.label_schema import Label, LabelSchema
+from annostream_annotate.domain.opening import asset_gone
 from annostream_annotate.domain.project import Wish
-from annostream_annotate.domain.task import ResultReference, TaskState, asset_gone
+from annostream_annotate.domain.task import ResultReference, TaskState
 from annostream_annotate.use_cases.results import Received
 from annostream_annotate.use_cases.submitting import Taken
 from annostream_kit.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied

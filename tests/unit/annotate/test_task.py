@@ -18,19 +18,16 @@ from annostream_annotate.domain.annotation import (
     submit,
 )
 from annostream_annotate.domain.lease import NotLeasable, TaskLeased, expire, lease, release, renew
-from annostream_annotate.domain.task import (
+from annostream_annotate.domain.opening import (
     AssetNoted,
-    SlotState,
-    Task,
-    TaskAsset,
     TaskCompleted,
     TaskOpened,
     TaskReopened,
-    TaskState,
     TaskWithdrawn,
     asset_gone,
     asset_ingested,
 )
+from annostream_annotate.domain.task import SlotState, Task, TaskAsset, TaskState
 from annostream_kit.errors import Aborted, NotFound, PermissionDenied
 from tests.unit.annotate.made import LATER, NOW, PROJECT, opened, result
 

@@ -9,10 +9,11 @@ from typing import Protocol
 from annostream_annotate.domain.annotation import AnnotationRevised, AnnotationSubmitted
 from annostream_annotate.domain.lease import LeasesChanged, TaskLeased
 from annostream_annotate.domain.listing import Place, Wanted
+from annostream_annotate.domain.opening import AssetFact
 from annostream_annotate.domain.project import Project, ProjectChanged, ProjectCreated
 from annostream_annotate.domain.queue import Cursor, Waiting
 from annostream_annotate.domain.skip import TaskSkipped
-from annostream_annotate.domain.task import Annotation, AssetFact, Draft, ResultReference, Task
+from annostream_annotate.domain.task import Annotation, Draft, ResultReference, Task
 
 Clock = Callable[[], datetime]
 # In [0, 1).

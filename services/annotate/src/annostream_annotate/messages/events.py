@@ -9,21 +9,17 @@ from annostream.ingest.v1 import asset_pb2
 from annostream.ingest.v1 import events_pb2 as ingest_events
 from annostream_annotate.domain.annotation import AnnotationRevised, AnnotationSubmitted, before_completion
 from annostream_annotate.domain.lease import LeasesChanged, TaskLeased
-from annostream_annotate.domain.project import Project, ProjectChanged, ProjectCreated
-from annostream_annotate.domain.skip import TaskSkipped
-from annostream_annotate.domain.task import (
+from annostream_annotate.domain.opening import (
     AssetFact,
     AssetNoted,
-    Skip,
-    SlotState,
-    Task,
-    TaskAsset,
     TaskCompleted,
     TaskOpened,
     TaskReopened,
-    TaskState,
     TaskWithdrawn,
 )
+from annostream_annotate.domain.project import Project, ProjectChanged, ProjectCreated
+from annostream_annotate.domain.skip import TaskSkipped
+from annostream_annotate.domain.task import Skip, SlotState, Task, TaskAsset, TaskState
 from annostream_annotate.messages.projects import project_to_wire
 from annostream_annotate.messages.tasks import STATE_OF_NUMBER, annotation_name, task_to_wire
 from annostream_kit.errors import InvalidArgument

@@ -10,9 +10,10 @@ from pymongo.errors import BulkWriteError
 
 from annostream_annotate.domain.annotation import AnnotationRevised, AnnotationSubmitted
 from annostream_annotate.domain.lease import LeasesChanged, TaskLeased
+from annostream_annotate.domain.opening import AssetFact
 from annostream_annotate.domain.queue import Waiting
 from annostream_annotate.domain.skip import TaskSkipped
-from annostream_annotate.domain.task import AssetFact, Draft, Task, TaskState
+from annostream_annotate.domain.task import Draft, Task, TaskState
 from annostream_annotate.messages import events_of
 from annostream_annotate.outbound.documents import (
     QUEUE_KEYS,

@@ -7,15 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from annostream_annotate.domain.task import (
-    AssetFact,
-    Task,
-    TaskAsset,
-    TaskOpened,
-    asset_gone,
-    asset_ingested,
-    task_id_for,
-)
+from annostream_annotate.domain.opening import AssetFact, TaskOpened, asset_gone, asset_ingested
+from annostream_annotate.domain.task import Task, TaskAsset, task_id_for
 from annostream_annotate.ports import Announcements, Clock, TaskStore
 from annostream_annotate.use_cases.known_projects import KnownProjects
 from annostream_kit.errors import Unavailable

@@ -27,7 +27,7 @@ class Settings(ServiceSettings):
     max_inline_result_bytes: int = Field(default=16 * 1024, ge=0, le=64 * 1024)
     max_inline_draft_bytes: int = Field(default=4 * 2**20, ge=0, le=8 * 2**20)
     max_result_bytes: int = Field(default=48 * 2**20, ge=1024)
-    max_searched_tasks: int = Field(default=10_000, ge=1)
+    max_searched_tasks: int = Field(default=5_000, ge=1)
     counter_linger_seconds: float = Field(default=0.5, ge=0)
 
     @model_validator(mode="after")

@@ -3,6 +3,8 @@
 import type { TaskPages } from "./task-pages.svelte";
 
 export interface Seen {
+  /** Who saw it: another person of the same browser sees their own. */
+  readonly user: string;
   readonly project: string;
   /** The query of the address. */
   readonly search: string;
@@ -13,6 +15,6 @@ export interface Seen {
 let last: Seen | null = null;
 
 export const lastSeen = {
-  of: (project: string): Seen | null => (last?.project === project ? last : null),
+  of: (user: string, project: string): Seen | null => (last?.user === user && last.project === project ? last : null),
   set: (seen: Seen): void => void (last = seen),
 };
